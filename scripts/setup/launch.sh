@@ -1,0 +1,11 @@
+# Sourced by the wrappers in scripts/, with $root set to the checkout.
+# launch COMMAND ARGUMENT...: becomes the checkout's COMMAND on the pinned runtime, after a set-up if one is due.
+
+launch() {
+  stamp=$root/node_modules/.set-up
+  if ! [ "$stamp" -nt "$root/package-lock.json" ] || ! read -r runtime <"$stamp" || ! [ -x "$root/$runtime" ]; then
+    node "$root/scripts/setup/set-up.mjs" || exit 1
+    read -r runtime <"$stamp" || exit 1
+  fi
+  exec "$root/$runtime" "$root/src/main.ts" "$@"
+}

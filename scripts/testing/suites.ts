@@ -1,0 +1,48 @@
+/** Which test file belongs to which part of the suite, and how each part is run. */
+
+import { globSync } from "node:fs";
+
+export interface Suite {
+  readonly name: string;
+  /** How many test files run at the same time. */
+  readonly concurrency: number;
+  readonly files: readonly string[];
+}
+
+interface SuiteRule {
+  readonly name: string;
+  readonly paths: RegExp;
+  readonly concurrency: (cores: number) => number;
+}
+
+/** In the order of running; the first rule that matches a file takes it. */
+const RULES: readonly SuiteRule[] = [
+  { name: "unit", paths: /^(src|scripts|rel|test\/(gates|support|bench))\//, concurrency: (cores) => cores },
+  // Installed packages and services are one per machine.
+  { name: "system", paths: /^test\/system\//, concurrency: () => 1 },
+  { name: "fuzz", paths: /^test\/fuzz\//, concurrency: () => 2 },
+  // Brokers in processes of their own, which mostly wait for each other.
+  { name: "black-box", paths: /./, concurrency: (cores) => Math.max(2, Math.floor(cores / 2)) },
+];
+
+const RUN_ORDER = ["unit", "black-box", "fuzz", "system"];
+
+/** All test files of the checkout, relative to it. What lies in a `fixtures` folder is material, not a test. */
+export function findTestFiles(root: string): string[] {
+  return globSync("{src,scripts,rel,test}/**/*.test.ts", { cwd: root })
+    .map((file) => file.replaceAll("\\", "/"))
+    .filter((file) => !file.includes("/fixtures/") && !file.includes("/node_modules/"))
+    .sort();
+}
+
+/** Sorts the files into suites, in the order of running. Suites without files are left out. */
+export function arrangeSuites(files: readonly string[], cores: number): Suite[] {
+  const suites = RULES.map((rule) => ({
+    name: rule.name,
+    concurrency: rule.concurrency(cores),
+    files: files.filter((file) => RULES.find(({ paths }) => paths.test(file)) === rule),
+  }));
+  return suites
+    .filter((suite) => suite.files.length > 0)
+    .sort((left, right) => RUN_ORDER.indexOf(left.name) - RUN_ORDER.indexOf(right.name));
+}
