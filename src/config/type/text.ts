@@ -1,0 +1,52 @@
+import { accepted, refused, type ValueType } from "./value-type.ts";
+
+/** Any text. */
+export const string: ValueType<string> = {
+  name: "string",
+  allowed: "any text",
+  parse: (text) => accepted(text),
+};
+
+/** A free word, whose meaning the part of the broker that it belongs to decides. */
+export const word: ValueType<string> = {
+  name: "word",
+  allowed: "a word",
+  parse: (text) => accepted(text),
+};
+
+/** `on` or `off`, in exactly these letters. */
+export const flag: ValueType<boolean> = {
+  name: "flag",
+  allowed: "on, off",
+  parse(text) {
+    if (text === "on") return accepted(true);
+    if (text === "off") return accepted(false);
+    return refused("is neither on nor off");
+  },
+};
+
+/** One of the given words. */
+export function enumeration<const Word extends string>(...words: readonly Word[]): ValueType<Word> {
+  return {
+    name: "enumeration",
+    allowed: words.join(", "),
+    parse(text) {
+      const found = words.find((candidate) => candidate === text);
+      return found === undefined ? refused("is not one of the allowed words") : accepted(found);
+    },
+  };
+}
+
+/** Text of exactly one character. */
+export const character: ValueType<string> = {
+  name: "character",
+  allowed: "exactly one character",
+  parse: (text) => ([...text].length === 1 ? accepted(text) : refused("is not one character")),
+};
+
+/** The string type, but the two characters `""` mean the empty text as well. */
+export const stringOrQuotes: ValueType<string> = {
+  name: "string",
+  allowed: 'any text, "" for none',
+  parse: (text) => accepted(text === '""' ? "" : text),
+};
