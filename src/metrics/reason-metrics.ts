@@ -178,7 +178,8 @@ function slotsByCode(series: readonly CodeSeries[]): Uint16Array {
 }
 
 const reasonSeries = new Map<string, readonly CodeSeries[]>();
-for (const [name, reasons] of Object.entries(REASONS)) reasonSeries.set(name, allocate(reasons, REASON_CODES));
+for (const [name, reasons] of Object.entries(REASONS))
+  reasonSeries.set(name, allocate(reasons, REASON_CODES));
 
 /** The label sets of a counter with a reason code; empty for any other name. */
 export function seriesByReason(name: string): readonly CodeSeries[] {
