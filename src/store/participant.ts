@@ -12,6 +12,8 @@ export interface QueueHead {
   readonly incoming: readonly number[];
   /** The next sequence number to be given. */
   readonly next: number;
+  /** Everything from here on has certainly not been sent yet; what is below is sent with DUP [MQTT-3.3.1-1]. */
+  readonly sentBelow: number;
   /** How many references are stored and not done. */
   readonly stored: number;
 }
