@@ -28,7 +28,7 @@ const LOCK_WAIT_MS = 10 * 60 * 1000;
  *
  * @throws {SetUpError} when the platform is unknown or the installation fails
  */
-export function setUp(directory = root) {
+function setUp(directory = root) {
   const runtime = pinnedRuntime(process.platform, process.arch, directory);
   const binary = join(directory, runtime.path);
   if (isStamped(directory, runtime)) return binary;
@@ -52,7 +52,7 @@ function isStamped(directory, runtime) {
  * Whether node_modules is what the lock file describes, by npm's own record of what it installed
  * (npm writes that record last). Optional packages of other platforms may be absent.
  */
-export function isInstalled(directory) {
+function isInstalled(directory) {
   const record = join(directory, "node_modules/.package-lock.json");
   if (!existsSync(record)) return false;
   const wanted = JSON.parse(readFileSync(join(directory, "package-lock.json"), "utf8")).packages;
