@@ -1,0 +1,26 @@
+/** One plugin's function for one hook. What it answers is not trusted: it may come from a foreign module. */
+export interface Implementation<Request> {
+  readonly plugin: string;
+  readonly call: (request: Request) => unknown;
+}
+
+/** A request that stands on a reused read buffer. */
+export interface Transient {
+  /** Copies what would be overwritten, because the request outlives the turn. */
+  keep(): void;
+  /** The call is over: what was not copied must not be read any more. */
+  end(): void;
+}
+
+export function isTransient(request: object): request is Transient {
+  return "keep" in request && typeof request.keep === "function" && "end" in request;
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
+
+/** The password in a request, which must not come into a log line. */
+export function secretOf(request: object): string {
+  return "password" in request && Buffer.isBuffer(request.password) ? request.password.toString() : "";
+}

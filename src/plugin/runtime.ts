@@ -1,0 +1,51 @@
+import type { Logger } from "../log/logger.ts";
+
+/** Where deadlines and polling take their time from; tests give one that they move by hand. */
+export interface PluginTimers {
+  /** Calls back once after so many milliseconds; the returned function cancels that. */
+  after(milliseconds: number, callback: () => void): () => void;
+}
+
+/** The timers of the runtime. They do not keep the process alive. */
+export const systemTimers: PluginTimers = {
+  after(milliseconds, callback) {
+    const timer = setTimeout(callback, milliseconds);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** What all chains of a node share. */
+export interface PluginRuntime {
+  readonly logger: Logger;
+  readonly timers: PluginTimers;
+  /** Milliseconds that an asynchronous implementation may take. */
+  readonly deadline: number;
+}
+
+/** Longest text of a plugin's exception that is logged. */
+const LONGEST_FAILURE = 300;
+
+/**
+ * A plugin's exception as one line for the log: its name, message and where it was thrown. A secret that the message
+ * repeats (databases like to quote the failing statement) is masked.
+ */
+export function describeFailure(cause: unknown, secret: string): string {
+  let description: string;
+  if (cause instanceof Error) {
+    const frame = /^\s+at .*$/m.exec(cause.stack ?? "")?.[0].trim() ?? "";
+    const message = cause.message.slice(0, LONGEST_FAILURE * 4);
+    description = `${cause.name}: ${message}${frame === "" ? "" : ` (${frame})`}`;
+  } else {
+    description = typeof cause === "string" ? cause : `threw a value of type ${typeof cause}`;
+  }
+  if (secret !== "") description = description.replaceAll(secret, "***");
+  return description.slice(0, LONGEST_FAILURE);
+}
+
+/** Logs that an implementation misbehaved; a client can cause it again and again, so lines are limited. */
+export function logFailure(runtime: PluginRuntime, plugin: string, hook: string, problem: string): void {
+  runtime.logger
+    .limited("plugin_failed", 10)
+    .error("plugin_failed", `plugin ${plugin} failed in hook ${hook}: ${problem}`);
+}
