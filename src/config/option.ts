@@ -26,8 +26,13 @@ export interface OptionFacts {
   readonly unit?: "seconds" | "milliseconds" | "bytes" | "days" | "messages per second";
   /** The value of a commented line, when the default would teach nothing. */
   readonly example?: string;
-  /** The value of the live line of the shipped file, when it is better than the default, and why. */
-  readonly shipped?: { readonly value: string; readonly why: string };
+  /**
+   * The live line of the shipped file, when its value is better than the default, and why. `name` stands for
+   * the free word of a key pattern.
+   */
+  readonly shipped?: { readonly name?: string; readonly value: string; readonly why: string };
+  /** Values besides the default that deserve no warning although the option is not in effect. */
+  readonly usual?: readonly string[];
   /** Must the value be masked wherever it is shown? */
   readonly secret?: boolean;
 }

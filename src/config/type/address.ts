@@ -15,7 +15,8 @@ function parseIp(text: string): Parsed<Address> {
   const host = written.startsWith("[") && written.endsWith("]") ? written.slice(1, -1) : written;
   const port = text.slice(colon + 1);
   const family = isIP(host);
-  if (family !== 4 && family !== 6) return refused("is not an IP address and a port (host names are not looked up)");
+  if (family !== 4 && family !== 6)
+    return refused("is not an IP address and a port (host names are not looked up)");
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65535) return refused("has a port outside 0 to 65535");
   return accepted({ kind: "ip", host, family, port: Number(port) });
 }
@@ -32,7 +33,8 @@ export const ipOrUnixAddress: ValueType<Address> = {
     if (match === null) return parseIp(text);
     const path = match[1] ?? "";
     if (!path.startsWith("/")) return refused("names no absolute path for the Unix socket");
-    if (match[2] !== undefined && Number(match[2]) !== 0) return refused("has a port, but a Unix socket has only 0");
+    if (match[2] !== undefined && Number(match[2]) !== 0)
+      return refused("has a port, but a Unix socket has only 0");
     return accepted({ kind: "unix", path });
   },
 };

@@ -16,7 +16,8 @@ function parseInteger(text: string, limits: IntegerLimits): Parsed<number> {
   if (!/^[+-]?\d+$/.test(text)) return refused("is not a whole number");
   const value = Number(text);
   if (!Number.isSafeInteger(value)) return refused("is beyond what a number can hold");
-  if (value < (limits.min ?? -Infinity) || value > (limits.max ?? Infinity)) return refused("is out of range");
+  if (value < (limits.min ?? -Infinity) || value > (limits.max ?? Infinity))
+    return refused("is out of range");
   return accepted(value);
 }
 
@@ -26,7 +27,10 @@ export function integer(limits: IntegerLimits = {}): ValueType<number> {
 }
 
 /** Another number type, or one of some words that stand for a number (`infinity` for Infinity). */
-export function numberOr(type: ValueType<number>, words: Readonly<Record<string, number>>): ValueType<number> {
+export function numberOr(
+  type: ValueType<number>,
+  words: Readonly<Record<string, number>>,
+): ValueType<number> {
   const names = Object.keys(words);
   return {
     name: `${type.name} or ${names.join(" or ")}`,

@@ -1,0 +1,177 @@
+import { type Directories, resolvePath } from "./directories.ts";
+import { findKey, type KnownKey, nearestKeys } from "./key-index.ts";
+import { formatProblem, type Place, type Problem } from "./problem.ts";
+import { quoteValue } from "./reader/quote.ts";
+import { allOptions, type Key, type PatternKey, schema, type ValueOf } from "./schema/schema.ts";
+import type { ValueContext } from "./type/value-type.ts";
+
+/** A setting of the configuration: its text and where it was written, unless it was set on the running node. */
+export interface Setting {
+  readonly text: string;
+  readonly place?: Place;
+}
+
+/** What becomes of a change on the running node. */
+export type Change =
+  | { readonly ok: true; readonly key: string; readonly value: string }
+  /** `text` is the whole reason, ready to be shown. */
+  | { readonly ok: false; readonly reason: "unknown" | "not_settable" | "invalid"; readonly text: string };
+
+/** A value that belongs to a key pattern, with what stands for the free words. */
+export interface NamedValue<T> {
+  /** The first free word. */
+  readonly name: string;
+  readonly names: readonly string[];
+  readonly value: T;
+}
+
+/** An option whose value follows changes; reading `value` costs no more than reading a field. */
+export interface LiveOption<T> {
+  readonly value: T;
+}
+
+const MASK = "******";
+
+/** The present configuration of the node. */
+export class Configuration {
+  /** The directories in which the broker works, after what vernemq.conf says about them. */
+  readonly directories: Directories;
+  /** The file from which the configuration was loaded. */
+  readonly confFile: string;
+  readonly #settings: Map<string, Setting>;
+  readonly #context: ValueContext;
+  readonly #listeners = new Map<string, Set<() => void>>();
+
+  /** Settings must have been checked: their keys are known and their values can be read. */
+  constructor(confFile: string, directories: Directories, settings: ReadonlyMap<string, Setting>) {
+    this.confFile = confFile;
+    this.directories = directories;
+    this.#settings = new Map(settings);
+    this.#context = { resolvePath: (path) => resolvePath(path, directories) };
+  }
+
+  /** What relative paths and other values are read with. */
+  get context(): ValueContext {
+    return this.#context;
+  }
+
+  /**
+   * The value of an option, or its default. It is read anew at each call: keep what is needed for each message,
+   * or use `live`.
+   */
+  get<K extends Key>(key: K): ValueOf[K] {
+    const parsed = schema[key].read(this.#settings.get(key)?.text, this.#context);
+    if (!parsed.ok) throw new Error(`the value of ${key} ${parsed.problem}`);
+    return parsed.value;
+  }
+
+  /** An object whose `value` follows changes of the option for as long as this configuration lives. */
+  live<K extends Key>(key: K): LiveOption<ValueOf[K]> {
+    const live = { value: this.get(key) };
+    this.onChange(key, () => {
+      live.value = this.get(key);
+    });
+    return live;
+  }
+
+  /** The values that were set for a key pattern, in the order of their names. */
+  named<K extends PatternKey>(pattern: K): readonly NamedValue<ValueOf[K]>[] {
+    const values: NamedValue<ValueOf[K]>[] = [];
+    for (const known of this.#sorted()) {
+      if (known.pattern !== pattern) continue;
+      const parsed = schema[pattern].read(this.#settings.get(known.key)?.text, this.#context);
+      if (!parsed.ok) throw new Error(`the value of ${known.key} ${parsed.problem}`);
+      values.push({ name: known.names[0] ?? "", names: known.names, value: parsed.value });
+    }
+    return values;
+  }
+
+  /** The text that was set for a key, without its default. */
+  setting(key: string): Setting | undefined {
+    return this.#settings.get(key);
+  }
+
+  /** The keys that were set, sorted, each with its option. */
+  settings(): readonly KnownKey[] {
+    return this.#sorted();
+  }
+
+  /**
+   * The present value of a known key in the form in which it is shown: paths absolute, secrets masked, the
+   * empty text for an option that has no value. Undefined for an unknown key.
+   */
+  show(key: string): string | undefined {
+    const known = findKey(key);
+    return known === undefined ? undefined : this.#shown(known);
+  }
+
+  /** All settings and defaults as sorted lines `key = value`, with secrets masked. */
+  effective(): readonly string[] {
+    const shown = new Map<string, string>();
+    for (const [key, option] of allOptions) {
+      if (key.includes("$") || (option.default === undefined && !this.#settings.has(key))) continue;
+      shown.set(key, this.#shown({ key, pattern: key, names: [], option }));
+    }
+    for (const known of this.#sorted()) shown.set(known.key, this.#shown(known));
+    return [...shown]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, value]) => `${key} = ${quoteValue(value) ?? value}`);
+  }
+
+  /**
+   * Changes an option of the running node. The change lasts until the node ends and counts for what reads the
+   * option from now on. Listeners are called before this returns.
+   */
+  set(key: string, text: string): Change {
+    const known = findKey(key);
+    if (known === undefined) {
+      const problem: Problem = { key, problem: "there is no option of this name", nearest: nearestKeys(key) };
+      return { ok: false, reason: "unknown", text: formatProblem(problem) };
+    }
+    if (!known.option.runtime) {
+      return {
+        ok: false,
+        reason: "not_settable",
+        text: `${known.key}: it can only be set in ${this.confFile}`,
+      };
+    }
+    const parsed = known.option.read(text, this.#context);
+    if (!parsed.ok) {
+      const problem: Problem = {
+        key: known.key,
+        value: known.option.secret ? MASK : text,
+        problem: parsed.problem,
+        allowed: known.option.type.allowed,
+      };
+      return { ok: false, reason: "invalid", text: formatProblem(problem) };
+    }
+    this.#settings.set(known.key, { text });
+    for (const listener of [...(this.#listeners.get(known.key) ?? [])]) listener();
+    return { ok: true, key: known.key, value: this.#shown(known) };
+  }
+
+  /** Calls the listener after each change of one of the keys. Returns how to stop that. */
+  onChange(keys: Key | readonly Key[], listener: () => void): () => void {
+    const list = typeof keys === "string" ? [keys] : keys;
+    for (const key of list) {
+      const listeners = this.#listeners.get(key) ?? new Set();
+      this.#listeners.set(key, listeners.add(listener));
+    }
+    return () => {
+      for (const key of list) this.#listeners.get(key)?.delete(listener);
+    };
+  }
+
+  #sorted(): readonly KnownKey[] {
+    return [...this.#settings.keys()]
+      .sort()
+      .map(findKey)
+      .filter((known) => known !== undefined);
+  }
+
+  #shown({ key, option }: KnownKey): string {
+    const text = this.#settings.get(key)?.text ?? option.default ?? "";
+    if (option.secret && text !== "") return MASK;
+    return option.type.render?.(text, this.#context) ?? text;
+  }
+}

@@ -1,0 +1,191 @@
+import type { Configuration } from "./configuration.ts";
+import { joinKey } from "./key.ts";
+import { findKey } from "./key-index.ts";
+import type { Attribute } from "./schema/listener/attribute.ts";
+import { type ListenerKind, listenerKinds } from "./schema/listener/kind.ts";
+import { listenerAttributes } from "./schema/listener/listener.ts";
+import { type Address, ipOrUnixAddress } from "./type/address.ts";
+import type { BufferSizes, ProtocolVersion } from "./type/list.ts";
+
+/** The TLS attributes of a listener. Files are absolute paths; the empty text and the empty list mean none. */
+export interface TlsConfiguration {
+  readonly caFile: string;
+  readonly certificateFile: string;
+  readonly keyFile: string;
+  readonly keyPassword: string;
+  readonly crlFile: string;
+  readonly ciphers: readonly string[];
+  readonly curves: readonly string[];
+  readonly versions: readonly ("tlsv1" | "tlsv1.1" | "tlsv1.2" | "tlsv1.3")[];
+  /** How many certificates may lie between a client's certificate and the authority's. */
+  readonly depth: number;
+  readonly requireCertificate: boolean;
+  readonly useIdentityAsUsername: boolean;
+  /** Infinity for none. */
+  readonly handshakeTimeoutMilliseconds: number;
+  readonly pskSupport: boolean;
+  readonly pskIdentityHint: string;
+}
+
+/** What the PROXY protocol and headers of proxies are believed for. */
+export interface ProxyConfiguration {
+  readonly proxyProtocol: boolean;
+  readonly useCommonNameAsUsername: boolean;
+  readonly forwardedFor: boolean;
+  readonly trustedIntermediates: readonly string[];
+  readonly useForwardedCommonNameAsUsername: boolean;
+  readonly commonNameHeader: string;
+}
+
+/** A listener with all its attributes, each from the nearest level at which it is set. */
+export interface ListenerConfiguration {
+  readonly kind: ListenerKind;
+  readonly name: string;
+  readonly address: Address;
+  /** Infinity for no limit. */
+  readonly maxConnections: number;
+  /** 0 for no limit. */
+  readonly maxConnectionLifetimeSeconds: number;
+  /** The empty text for the tree without a name. */
+  readonly mountpoint: string;
+  readonly allowedProtocolVersions: ReadonlySet<ProtocolVersion>;
+  readonly allowAnonymousOverride: boolean;
+  /** The chain of this listener; undefined for all enabled plugins. */
+  readonly authPlugins: readonly string[] | undefined;
+  /** The chain of this listener; undefined for all enabled plugins. */
+  readonly authzPlugins: readonly string[] | undefined;
+  readonly forwardConnectionOptions: boolean;
+  readonly bufferSizes: BufferSizes | undefined;
+  readonly proxy: ProxyConfiguration;
+  readonly tls: TlsConfiguration;
+  readonly maxRequestLineLength: number;
+  readonly maxHeaderValueLength: number;
+  readonly httpModules: readonly string[];
+}
+
+type AttributeValues = {
+  readonly [A in keyof typeof listenerAttributes]: (typeof listenerAttributes)[A] extends Attribute<infer T>
+    ? T
+    : never;
+};
+
+const attributes: { readonly [A in keyof AttributeValues]: Attribute<AttributeValues[A]> } =
+  listenerAttributes;
+
+/** Reads the attributes of one listener. */
+class Cascade {
+  readonly #configuration: Configuration;
+  readonly #kind: ListenerKind;
+  readonly #name: string;
+
+  constructor(configuration: Configuration, kind: ListenerKind, name: string) {
+    this.#configuration = configuration;
+    this.#kind = kind;
+    this.#name = name;
+  }
+
+  /** The value of the nearest level: the listener, its kind, all listeners, the default. */
+  read<A extends keyof AttributeValues>(name: A): AttributeValues[A] {
+    const attribute = attributes[name];
+    const text =
+      this.#text(joinKey(["listener", this.#kind, this.#name, name]), attribute.inherits) ??
+      this.#text(`listener.${this.#kind}.${name}`, attribute.inherits) ??
+      this.#text(`listener.${name}`, undefined);
+    const parsed = attribute.read(text, this.#configuration.context);
+    if (!parsed.ok) throw new Error(`${name} of listener ${this.#kind} ${this.#name} ${parsed.problem}`);
+    return parsed.value;
+  }
+
+  #text(key: string, inherits: string | undefined): string | undefined {
+    const text = this.#configuration.setting(key)?.text;
+    return text === inherits ? undefined : text;
+  }
+}
+
+function tlsOf(cascade: Cascade): TlsConfiguration {
+  return {
+    caFile: cascade.read("cafile"),
+    certificateFile: cascade.read("certfile"),
+    keyFile: cascade.read("keyfile"),
+    keyPassword: cascade.read("keypasswd"),
+    crlFile: cascade.read("crlfile"),
+    ciphers: cascade.read("ciphers"),
+    curves: cascade.read("eccs"),
+    versions: cascade.read("tls_version"),
+    depth: cascade.read("depth"),
+    requireCertificate: cascade.read("require_certificate"),
+    useIdentityAsUsername: cascade.read("use_identity_as_username"),
+    handshakeTimeoutMilliseconds: cascade.read("tls_handshake_timeout"),
+    pskSupport: cascade.read("psk_support"),
+    pskIdentityHint: cascade.read("psk_identity_hint"),
+  };
+}
+
+function proxyOf(cascade: Cascade): ProxyConfiguration {
+  return {
+    proxyProtocol: cascade.read("proxy_protocol"),
+    useCommonNameAsUsername: cascade.read("proxy_protocol_use_cn_as_username"),
+    forwardedFor: cascade.read("proxy_xff_support"),
+    trustedIntermediates: cascade.read("proxy_xff_trusted_intermediate"),
+    useForwardedCommonNameAsUsername: cascade.read("proxy_xff_use_cn_as_username"),
+    commonNameHeader: cascade.read("proxy_xff_cn_header"),
+  };
+}
+
+function listenerOf(
+  configuration: Configuration,
+  kind: ListenerKind,
+  name: string,
+  address: Address,
+): ListenerConfiguration {
+  const cascade = new Cascade(configuration, kind, name);
+  const mountpoint = cascade.read("mountpoint");
+  const maxConnections = cascade.read("max_connections");
+  return {
+    kind,
+    name,
+    address,
+    maxConnections: maxConnections < 0 ? Infinity : maxConnections,
+    maxConnectionLifetimeSeconds: cascade.read("max_connection_lifetime"),
+    mountpoint: mountpoint === "off" ? "" : mountpoint,
+    allowedProtocolVersions: cascade.read("allowed_protocol_versions"),
+    allowAnonymousOverride: cascade.read("allow_anonymous_override"),
+    authPlugins: cascade.read("auth_plugins"),
+    authzPlugins: cascade.read("authz_plugins"),
+    forwardConnectionOptions: cascade.read("forward_connection_opts"),
+    bufferSizes: cascade.read("buffer_sizes"),
+    proxy: proxyOf(cascade),
+    tls: tlsOf(cascade),
+    maxRequestLineLength: cascade.read("max_request_line_length"),
+    maxHeaderValueLength: cascade.read("max_header_value_length"),
+    httpModules: cascade.read("http_modules"),
+  };
+}
+
+/** The names that any option of a kind of listener uses. */
+function namesOf(configuration: Configuration, kind: ListenerKind): ReadonlySet<string> {
+  const prefix = `listener.${kind}.$name`;
+  const known = configuration
+    .settings()
+    .filter(({ pattern }) => pattern === prefix || pattern.startsWith(`${prefix}.`));
+  return new Set(known.map(({ names }) => names[0] ?? ""));
+}
+
+/**
+ * All listeners that the configuration opens, by kind and name. Kinds with a default address (vmq, vmqs, http,
+ * https) are opened on it when an option names them without an address; other kinds need an address.
+ */
+export function resolveListeners(configuration: Configuration): readonly ListenerConfiguration[] {
+  const listeners: ListenerConfiguration[] = [];
+  for (const kind of listenerKinds) {
+    for (const name of namesOf(configuration, kind)) {
+      const key = joinKey(["listener", kind, name]);
+      const text = configuration.setting(key)?.text ?? findKey(key)?.option.default;
+      if (text === undefined) continue;
+      const address = ipOrUnixAddress.parse(text, configuration.context);
+      if (!address.ok) throw new Error(`the address of ${key} ${address.problem}`);
+      listeners.push(listenerOf(configuration, kind, name, address.value));
+    }
+  }
+  return listeners;
+}

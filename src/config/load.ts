@@ -1,0 +1,149 @@
+import { resolve } from "node:path";
+import { Configuration, type Setting } from "./configuration.ts";
+import { type Directories, resolvePath } from "./directories.ts";
+import { findKey, formerName, type KnownKey, nearestKeys } from "./key-index.ts";
+import type { Problem } from "./problem.ts";
+import { readFiles, type WrittenSetting } from "./reader/files.ts";
+import { type Sources, substitute } from "./reader/substitution.ts";
+import { aliases, allOptions } from "./schema/schema.ts";
+import type { ValueContext } from "./type/value-type.ts";
+import { type Warning, warningsAbout } from "./warning.ts";
+
+/** What a configuration is loaded from. */
+export interface LoadRequest {
+  /** The path of vernemq.conf. */
+  readonly confFile: string;
+  /** The environment variables that values may refer to. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The directories of the installation, as absolute paths. */
+  readonly directories: Directories;
+  /** Directories that were given on the command line or by the environment: they go before vernemq.conf. */
+  readonly given?: Partial<Directories>;
+}
+
+/** A configuration, or everything that is wrong with it. */
+export type LoadResult =
+  | { readonly ok: true; readonly configuration: Configuration; readonly warnings: readonly Warning[] }
+  | { readonly ok: false; readonly errors: readonly Problem[] };
+
+interface KnownSetting extends WrittenSetting {
+  readonly known: KnownKey;
+}
+
+/**
+ * Loads vernemq.conf and all that it includes. All errors are found and reported together, in the order of the
+ * files; nothing is thrown for a bad configuration.
+ */
+export function loadConfiguration(request: LoadRequest): LoadResult {
+  const confFile = resolve(request.confFile);
+  const { settings: written, problems } = readFiles(confFile);
+  const errors: Problem[] = [...problems];
+  const last = lastOfEach(written, errors);
+  const sources = sourcesOf(last, request.env, confFile);
+  const texts = new Map<string, Setting>();
+  for (const { known, value, place } of last.values()) {
+    const expanded = substitute(known.key, value, place.file, sources);
+    if (expanded.ok) texts.set(known.key, { text: expanded.value, place });
+    else errors.push({ place, key: known.key, problem: expanded.problem });
+  }
+  for (const [former, present] of aliases) {
+    const setting = texts.get(former);
+    if (setting !== undefined && !texts.has(present)) texts.set(present, setting);
+  }
+  const directories = effectiveDirectories(request, texts.get("platform_data_dir")?.text);
+  const context: ValueContext = { resolvePath: (path) => resolvePath(path, directories) };
+  errors.push(...invalidValues(texts, context), ...missingPartners(texts));
+  if (errors.length > 0) return { ok: false, errors: inOrder(errors, written) };
+  texts.set("platform_data_dir", { ...texts.get("platform_data_dir"), text: directories.data });
+  const configuration = new Configuration(confFile, directories, texts);
+  return { ok: true, configuration, warnings: warningsAbout(configuration) };
+}
+
+/** The last setting of each known key; unknown keys become errors. */
+function lastOfEach(
+  written: readonly WrittenSetting[],
+  errors: Problem[],
+): ReadonlyMap<string, KnownSetting> {
+  const last = new Map<string, KnownSetting>();
+  for (const setting of written) {
+    const known = findKey(setting.key);
+    if (known !== undefined) {
+      last.set(known.key, { ...setting, known });
+      continue;
+    }
+    const former = formerName(setting.key);
+    const { key, place } = setting;
+    if (former !== undefined) errors.push({ place, key, problem: former });
+    else errors.push({ place, key, problem: "there is no option of this name", nearest: nearestKeys(key) });
+  }
+  return last;
+}
+
+function sourcesOf(
+  last: ReadonlyMap<string, KnownSetting>,
+  env: LoadRequest["env"],
+  confFile: string,
+): Sources {
+  return {
+    env,
+    written(key) {
+      const setting = last.get(key);
+      if (setting !== undefined) return { value: setting.value, file: setting.place.file };
+      const value = allOptions.get(key)?.default;
+      return value === undefined ? undefined : { value, file: confFile };
+    },
+  };
+}
+
+function effectiveDirectories(request: LoadRequest, dataDirectory: string | undefined): Directories {
+  const { directories, given } = request;
+  const data = dataDirectory === undefined ? directories.data : resolvePath(dataDirectory, directories);
+  return { ...directories, data, ...given };
+}
+
+function invalidValues(texts: ReadonlyMap<string, Setting>, context: ValueContext): readonly Problem[] {
+  const problems: Problem[] = [];
+  for (const [key, { text, place }] of texts) {
+    const known = findKey(key);
+    const parsed = known?.option.read(text, context);
+    if (known === undefined || parsed === undefined || parsed.ok) continue;
+    problems.push({
+      ...(place && { place }),
+      key,
+      value: known.option.secret ? "******" : text,
+      problem: parsed.problem,
+      allowed: known.option.type.allowed,
+      ...(known.pattern.startsWith("listener.") && known.names.length > 0 && { nearest: misspelt(known) }),
+    });
+  }
+  return problems;
+}
+
+/** `listener.tcp.max_conections = 5` looks like a listener of that name: the attributes it may have meant. */
+function misspelt({ key, pattern }: KnownKey): readonly string[] {
+  if (pattern.split(".").length !== 3) return [];
+  return nearestKeys(key)
+    .filter((near) => allOptions.has(near))
+    .slice(0, 1);
+}
+
+/** Keys that are of no use without another one. */
+function missingPartners(texts: ReadonlyMap<string, Setting>): readonly Problem[] {
+  const problems: Problem[] = [];
+  for (const [key, { place }] of texts) {
+    const match = /^(vmq_webhooks\..+)\.(hook|endpoint)$/.exec(key);
+    if (match === null) continue;
+    const partner = `${match[1]}.${match[2] === "hook" ? "endpoint" : "hook"}`;
+    if (!texts.has(partner))
+      problems.push({ ...(place && { place }), key, problem: `${partner} is missing` });
+  }
+  return problems;
+}
+
+/** The problems in the order in which the files were read. */
+function inOrder(problems: readonly Problem[], written: readonly WrittenSetting[]): readonly Problem[] {
+  const files = [...new Set(written.map(({ place }) => place.file))];
+  const rank = ({ place }: Problem): readonly [number, number] =>
+    place === undefined ? [-1, 0] : [files.indexOf(place.file), place.line];
+  return problems.toSorted((a, b) => rank(a)[0] - rank(b)[0] || rank(a)[1] - rank(b)[1]);
+}

@@ -1,0 +1,100 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
+import type { Place, Problem } from "../problem.ts";
+import { readStatements } from "./line.ts";
+
+/** A setting as it was written, before anything in its value is replaced. */
+export interface WrittenSetting {
+  readonly key: string;
+  readonly value: string;
+  readonly place: Place;
+}
+
+/** All settings of a configuration in the order in which they count, and what could not be read. */
+export interface ReadFiles {
+  readonly settings: readonly WrittenSetting[];
+  readonly problems: readonly Problem[];
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string"
+    ? error.code
+    : String(error);
+}
+
+const reasons: ReadonlyMap<string, string> = new Map([
+  ["ENOENT", "there is no such file"],
+  ["EACCES", "it may not be read (permission denied)"],
+  ["EISDIR", "it is a directory"],
+  ["ENOTDIR", "a part of its path is not a directory"],
+]);
+
+/** Why a file could not be read, in words. */
+export function readFailure(error: unknown): string {
+  const code = errorCode(error);
+  return reasons.get(code) ?? code;
+}
+
+/** The files that an include names, in the order of their names; none when there is no such file. */
+function includedFiles(pattern: string): readonly string[] {
+  const folder = dirname(pattern);
+  const name = pattern.slice(pattern.lastIndexOf("/") + 1);
+  if (!name.includes("*")) return [pattern];
+  const expression = new RegExp(`^${name.replaceAll(".", "\\.").replaceAll("*", ".*")}$`);
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => !entry.isDirectory() && expression.test(entry.name))
+      .filter((entry) => !entry.name.startsWith(".") || name.startsWith("."))
+      .map((entry) => join(folder, entry.name))
+      .sort();
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/**
+ * Reads a configuration file and all that it includes. A file to include that does not exist is passed over;
+ * one that includes itself, or that exists and cannot be read, is a problem.
+ */
+export function readFiles(confFile: string): ReadFiles {
+  const settings: WrittenSetting[] = [];
+  const problems: Problem[] = [];
+
+  function include(pattern: string, place: Place, open: readonly string[]): void {
+    try {
+      for (const path of includedFiles(pattern)) read(path, place, open);
+    } catch (error) {
+      problems.push({ place, problem: `${pattern} cannot be included: ${readFailure(error)}` });
+    }
+  }
+
+  function read(path: string, from: Place | undefined, open: readonly string[]): void {
+    if (from !== undefined && open.includes(path)) {
+      problems.push({ place: from, problem: `${path} includes itself` });
+      return;
+    }
+    let text: string;
+    try {
+      text = readFileSync(path, "utf8");
+    } catch (error) {
+      if (from !== undefined && errorCode(error) === "ENOENT") return;
+      const problem = `${path} cannot be read: ${readFailure(error)}`;
+      problems.push(from === undefined ? { problem } : { place: from, problem });
+      return;
+    }
+    for (const statement of readStatements(text)) {
+      const place = { file: path, line: statement.line };
+      if (statement.kind === "error") problems.push({ place, problem: statement.problem });
+      else if (statement.kind === "setting")
+        settings.push({ key: statement.key, value: statement.value, place });
+      else {
+        const target = isAbsolute(statement.path) ? statement.path : join(dirname(path), statement.path);
+        include(target, place, [...open, path]);
+      }
+    }
+  }
+
+  read(confFile, undefined, []);
+  return { settings, problems };
+}

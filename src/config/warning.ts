@@ -1,0 +1,44 @@
+import type { Configuration } from "./configuration.ts";
+import { findKey, type KnownKey } from "./key-index.ts";
+
+/** Something in a valid configuration that will not do what its author may expect. */
+export interface Warning {
+  /** The keys concerned, in their order. */
+  readonly keys: readonly string[];
+  /** The whole warning as one line of text. */
+  readonly text: string;
+}
+
+/** Whether a setting says nothing else than what happens anyway. */
+function isUsual(configuration: Configuration, { key, option }: KnownKey): boolean {
+  const render = (text: string) => option.type.render?.(text, configuration.context) ?? text;
+  const text = configuration.setting(key)?.text ?? "";
+  const usual = [...(option.usual ?? []), ...(option.default === undefined ? [] : [option.default])];
+  return usual.some((value) => value === text || render(value) === render(text));
+}
+
+function placed(configuration: Configuration, key: string): string {
+  const place = configuration.setting(key)?.place;
+  return place === undefined ? key : `${key} (${place.file}:${place.line})`;
+}
+
+/**
+ * One warning for each part of the broker that settings ask for and that this version lacks, and one for each
+ * reason why settings are only accepted.
+ */
+export function warningsAbout(configuration: Configuration): readonly Warning[] {
+  const groups = new Map<string, string[]>();
+  for (const known of configuration.settings()) {
+    const status = findKey(known.key)?.option.status ?? { kind: "works" };
+    if (status.kind === "works" || isUsual(configuration, known)) continue;
+    const reason =
+      status.kind === "later"
+        ? `not in effect yet, because this version lacks ${status.part}`
+        : `without effect: ${status.why}`;
+    groups.set(reason, [...(groups.get(reason) ?? []), known.key]);
+  }
+  return [...groups].map(([reason, keys]) => ({
+    keys,
+    text: `${reason}: ${keys.map((key) => placed(configuration, key)).join(", ")}`,
+  }));
+}
