@@ -1,0 +1,89 @@
+import { connect, type Socket } from "node:net";
+import {
+  type ControlFrame,
+  type ControlRequest,
+  controlPath,
+  LineReader,
+  type NodeInfo,
+  parseFrame,
+  shortSocketPath,
+} from "./control-protocol.ts";
+
+/** Frames carry at most a piece of output each. */
+const MAX_FRAME_BYTES = 16 * 1024 * 1024;
+
+/** A node that is too busy to say who it is within this time counts as not responding. */
+const INFO_TIMEOUT_MS = 5000;
+
+/** Nobody answers in the run directory. */
+export class NotRunningError extends Error {
+  override readonly name = "NotRunningError";
+}
+
+function isAbsence(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED");
+}
+
+function open(runDirectory: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const short = shortSocketPath(controlPath(runDirectory));
+    const socket = connect(short.path);
+    socket.once("connect", () => {
+      short.done();
+      socket.removeAllListeners("error");
+      resolve(socket);
+    });
+    socket.once("error", (error) => {
+      short.done();
+      reject(error);
+    });
+  });
+}
+
+/**
+ * Sends a request and yields the frames of the answer as they come. Throws NotRunningError when nobody listens, and
+ * the system's error when the socket may not be used (permission denied).
+ */
+export async function* request(runDirectory: string, message: ControlRequest): AsyncGenerator<ControlFrame> {
+  let socket: Socket;
+  try {
+    socket = await open(runDirectory);
+  } catch (error) {
+    if (isAbsence(error)) throw new NotRunningError(`nobody listens in ${runDirectory}`);
+    throw error;
+  }
+  try {
+    socket.write(`${JSON.stringify(message)}\n`);
+    const reader = new LineReader(MAX_FRAME_BYTES);
+    for await (const chunk of socket) {
+      if (!Buffer.isBuffer(chunk)) continue;
+      for (const line of reader.read(chunk) ?? []) {
+        const frame = parseFrame(line);
+        if (frame !== undefined) yield frame;
+      }
+    }
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Who serves in the run directory; undefined when nobody does. */
+export async function askInfo(runDirectory: string, timeout = INFO_TIMEOUT_MS): Promise<NodeInfo | undefined> {
+  const frames = request(runDirectory, { request: "info" });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), timeout);
+  });
+  const asked = (async (): Promise<NodeInfo | undefined> => {
+    for await (const frame of frames) if (frame.frame === "info") return frame.info;
+    return undefined;
+  })();
+  try {
+    return await Promise.race([asked, late]);
+  } catch (error) {
+    if (error instanceof NotRunningError) return undefined;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
