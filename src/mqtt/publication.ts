@@ -1,8 +1,10 @@
+import type { Clock } from "../clock/clock.ts";
 import { Message } from "./message.ts";
 import { Topic } from "./topic.ts";
 
 const NOTHING = Buffer.alloc(0);
-const NO_TOPIC = new Topic("", NOTHING, 0);
+/** Stands for the topic of a PUBLISH that has only a topic alias, until the session has looked that up. */
+export const NO_TOPIC = new Topic("", NOTHING, 0);
 
 /** Size of the slabs that message bodies are copied into; a larger body gets a buffer of its own. */
 const SLAB_SIZE = 64 * 1024;
@@ -80,9 +82,9 @@ export class Publication {
 
   /**
    * The lasting copy: made at most once per publish and shared by every queue that keeps it.
-   * `nowMilliseconds` is the epoch time that the expiry interval counts from.
+   * The expiry interval counts from the clock's present.
    */
-  message(nowMilliseconds: number): Message {
+  message(clock: Clock): Message {
     if (this.copy !== null) return this.copy;
     const payload = this.payloadEnd - this.payloadStart;
     const properties = this.propertyEnd - this.propertyStart;
@@ -112,7 +114,7 @@ export class Publication {
       at + payload,
       at + payload,
       at + size,
-      this.expiryInterval < 0 ? 0 : nowMilliseconds + this.expiryInterval * 1000,
+      this.expiryInterval < 0 ? 0 : clock.now() + this.expiryInterval * 1000,
       this.origin,
     );
     this.copy = copy;

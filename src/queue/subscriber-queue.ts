@@ -1,0 +1,886 @@
+import { Metric } from "../metrics/metric.ts";
+import type { Message } from "../mqtt/message.ts";
+import type { Publication } from "../mqtt/publication.ts";
+import type { Destination, SubscriptionOptions } from "../routing/destination.ts";
+import type { CommitBatch, CommitParticipant, QueueHead } from "../store/participant.ts";
+import {
+  DONE,
+  type EntryExtra,
+  EntryRing,
+  QOS_MASK,
+  RELEASE_DURABLE,
+  RELEASED,
+  RETAIN,
+  SENT,
+  type SharedOrigin,
+  STORED,
+  UNSETTLED,
+} from "./entry-ring.ts";
+import { IncomingIds } from "./incoming-ids.ts";
+import type { DropReason, QueueContext, QueueLimits, SubscriberId } from "./queue-context.ts";
+import type { Receiver, RetainedSource } from "./receiver.ts";
+
+/** Packet ids are 1 + sequence mod 65535, so no more sequence numbers than that may be open at once. */
+const IDS = 65_535;
+/** How many references are read from the store at once. */
+const LOAD_BATCH = 1_000;
+/** When the store could not be read it is tried again after this time. */
+const LOAD_RETRY_MILLISECONDS = 1_000;
+/** How many waiting entries of an online queue stay in memory once they are stored. */
+const RESIDENT = 4_096;
+/** How many retained messages are taken from their source at once. */
+const RETAINED_BATCH = 64;
+/** What an uncommitted entry weighs beside its bytes. */
+const ENTRY_WEIGHT = 128;
+
+interface WaitingQos0 {
+  readonly message: Message;
+  readonly retain: boolean;
+  readonly identifier: number;
+}
+
+/**
+ * The queue of one subscriber id (or the backlog of a shared group).
+ *
+ * QoS 1 and 2 messages get ascending sequence numbers:
+ *
+ *     doneBelow ≤ cursor ≤ loadedEnd ≤ gapEnd ≤ tail
+ *     |-- in flight --|-- waiting in memory --|-- waiting on disk only --|-- newest, in memory until committed --|
+ *
+ * `ring` holds doneBelow to loadedEnd, `fresh` gapEnd to tail; without a gap everything is in `ring`. A packet id is
+ * 1 + sequence mod 65535, so a delivery needs no write. A stored queue (id ≠ 0) is a participant of the store's
+ * commits: what its receiver acknowledges before a commit takes it along is never written.
+ *
+ * QoS 0 messages are sent at once, or wait in a list of their own while the connection is congested.
+ */
+export class SubscriberQueue implements Destination, CommitParticipant {
+  readonly owner: SubscriberId;
+  limits: QueueLimits;
+  readonly context: QueueContext;
+  /** The id in the store, 0 for a queue that ends with its connection. */
+  readonly id: number;
+  dirty = false;
+  receiver: Receiver | null = null;
+  /** Incoming QoS 2 packet ids waiting for PUBREL: session state, committed with the queue. */
+  readonly incoming: IncomingIds;
+  /** Groups to be told when this member has room again. */
+  waker: (() => void) | null = null;
+
+  #ring = new EntryRing();
+  #fresh: EntryRing | null = null;
+  #doneBelow = 0;
+  #headPacketId = 1;
+  #cursor = 0;
+  #loadedEnd = 0;
+  #gapEnd = 0;
+  #tail = 0;
+  #inflight = 0;
+  #waiting = 0;
+  #sentBelow = 0;
+  #stored = 0;
+  #durableEnd = 0;
+  #collectedEnd = 0;
+  #collecting = 0;
+  #releases: number[] | null = null;
+  #pubrecs: number[] | null = null;
+  #collectedPubrecs: number[] | null = null;
+  #coldReleased: Set<number> | null = null;
+  #qos0: WaitingQos0[] | null = null;
+  #sources: RetainedSource[] | null = null;
+  #loading = false;
+  #pumping = false;
+  #ended = false;
+  #removable = false;
+
+  constructor(id: number, owner: SubscriberId, limits: QueueLimits, context: QueueContext) {
+    this.id = id;
+    this.owner = owner;
+    this.limits = limits;
+    this.context = context;
+    this.incoming = new IncomingIds(id === 0 ? null : () => this.#touch());
+  }
+
+  /** Messages waiting to be sent, QoS 0 included; without those in flight. */
+  get waiting(): number {
+    return this.#waiting + (this.#qos0 === null ? 0 : this.#qos0.length);
+  }
+
+  /** Messages sent and not acknowledged. */
+  get inflight(): number {
+    return this.#inflight;
+  }
+
+  get online(): boolean {
+    return this.receiver !== null;
+  }
+
+  get persistent(): boolean {
+    return this.id !== 0;
+  }
+
+  /** Takes over what an earlier run of the broker stored. Before anything else is done with the queue. */
+  restore(head: QueueHead): void {
+    this.#doneBelow = head.doneBelow;
+    this.#headPacketId = 1 + (head.doneBelow % IDS);
+    this.#cursor = head.doneBelow;
+    this.#loadedEnd = head.doneBelow;
+    this.#gapEnd = head.next;
+    this.#tail = head.next;
+    this.#durableEnd = head.next;
+    this.#collectedEnd = head.next;
+    this.#sentBelow = head.sentBelow;
+    this.#stored = head.stored;
+    this.#waiting = head.stored;
+    if (head.stored === 0) this.#skipGap();
+    if (head.released.length > 0) this.#coldReleased = new Set(head.released);
+    this.incoming.restore(head.incoming);
+  }
+
+  /** A publish through one matching subscription. Hot path. */
+  deliver(publication: Publication, options: SubscriptionOptions): void {
+    if (options.noLocal && publication.origin === this) return;
+    let qos = publication.qos;
+    if (options.qos < qos || this.limits.upgradeOutgoingQos) qos = options.qos;
+    this.accept(publication, qos, options.retainAsPublished && publication.retain, options.identifier, null);
+  }
+
+  /**
+   * Takes a publish at delivery QoS `qos`. False when it was not kept (full, or QoS 0 and offline). Hot path.
+   * A queue that is stored keeps QoS 1 and 2 unsettled until they are committed or acknowledged.
+   */
+  accept(
+    publication: Publication,
+    qos: number,
+    retain: boolean,
+    identifier: number,
+    group: SharedOrigin | null,
+  ): boolean {
+    const receiver = this.receiver;
+    const { counters } = this.context;
+    if (qos === 0) {
+      if (receiver === null) {
+        counters.increment(Metric.queue_message_unhandled);
+        if (publication.qos > 0) this.#tellOffline(publication, 0, retain);
+        return false;
+      }
+      counters.increment(Metric.queue_message_in);
+      if (receiver.writable && this.#qos0 === null && this.limits.maxOnlineMessages !== 0) {
+        counters.increment(Metric.queue_message_out);
+        receiver.sendDirect(publication, retain, identifier);
+        return true;
+      }
+      return this.#keepQos0(publication, retain, identifier);
+    }
+    const limit = receiver === null ? this.limits.maxOfflineMessages : this.limits.maxOnlineMessages;
+    if (limit >= 0 && this.waiting >= limit && !this.#makeRoom(publication, limit)) return false;
+    const message = publication.message(this.context.clock);
+    const extra = identifier === 0 && group === null ? null : extraOf(identifier, group);
+    this.#append(message, retain ? qos | RETAIN : qos, extra);
+    counters.increment(Metric.queue_message_in);
+    if (receiver !== null) this.pump();
+    else if (group === null) this.#tellOffline(publication, qos, retain);
+    return true;
+  }
+
+  /** Retained messages for a new subscription, sent as the window drains and before anything that comes later. */
+  addRetained(source: RetainedSource): void {
+    this.#sources ??= [];
+    this.#sources.push(source);
+    this.pump();
+  }
+
+  /** A connection takes the queue over: what was in flight is sent again, in order, then what waits. */
+  attach(receiver: Receiver): void {
+    this.receiver = receiver;
+    this.#rewind();
+    if (this.limits.lifo) this.#reverseWaiting();
+    this.#enforceOnlineLimit();
+  }
+
+  /** The connection has gone; the session lives on. */
+  detach(): void {
+    this.receiver = null;
+    this.incoming.forgetTickets();
+    if (this.#cursor > this.#sentBelow) this.#sentBelow = this.#cursor;
+    const lost = this.#qos0;
+    if (lost !== null) {
+      this.context.counters.add(Metric.queue_message_unhandled, lost.length);
+      this.#qos0 = null;
+    }
+    if (this.id !== 0) this.#touch();
+  }
+
+  /**
+   * The session has ended: nothing is delivered any more. QoS 1 messages of shared groups that were not acknowledged,
+   * and any that were not sent, go back to their group [MQTT-4.8.2-6]; QoS 2 ones in flight do not [MQTT-4.8.2-5].
+   */
+  async end(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.receiver = null;
+    this.#sources = null;
+    this.#endRing(this.#ring, this.#doneBelow);
+    if (this.#fresh !== null) this.#endRing(this.#fresh, this.#gapEnd);
+    if (this.#loadedEnd < this.#gapEnd) await this.#redeliverStored();
+    this.#removable = true;
+    if (this.id !== 0) this.#touch();
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Sends what may be sent: window, congestion and durability allowing. Hot path; not re-entrant. */
+  pump(): void {
+    if (this.#pumping) return;
+    const receiver = this.receiver;
+    if (receiver === null) return;
+    this.#pumping = true;
+    while (receiver.writable && this.receiver === receiver) {
+      if (this.#qos0 !== null) this.#sendQos0(receiver);
+      else if (this.#cursor < this.#loadedEnd) {
+        if (!this.#sendNext(receiver)) break;
+      } else if (this.#cursor < this.#gapEnd) {
+        this.#load();
+        break;
+      } else if (this.#sources === null || this.#inflight >= receiver.window || !this.#pullRetained()) break;
+    }
+    this.#pumping = false;
+    if (this.waker !== null && this.#waiting === 0) this.waker();
+  }
+
+  /** The client acknowledged a QoS 1 message [MQTT-4.3.2-3]. False for an id that is not in flight. Hot path. */
+  onPuback(packetId: number): boolean {
+    const offset = this.#find(packetId);
+    if (offset < 0) return false;
+    const state = this.#ring.states[this.#ring.slot(offset)] ?? 0;
+    if ((state & QOS_MASK) !== 1) return false;
+    this.#inflight--;
+    this.#finish(offset);
+    this.pump();
+    return true;
+  }
+
+  /** PUBREC: PUBREL follows when that is durable [MQTT-4.3.3-4]; a reason of 0x80 or more ends the exchange. */
+  onPubrec(packetId: number, reasonCode: number): boolean {
+    const offset = this.#find(packetId);
+    if (offset < 0) return false;
+    const ring = this.#ring;
+    const slot = ring.slot(offset);
+    const state = ring.states[slot] ?? 0;
+    if ((state & QOS_MASK) !== 2) return false;
+    if (reasonCode >= 0x80 && (state & RELEASED) === 0) {
+      this.#inflight--;
+      this.#finish(offset);
+      this.pump();
+      return true;
+    }
+    if ((state & RELEASED) === 0) {
+      ring.states[slot] = state | RELEASED | (this.id === 0 ? RELEASE_DURABLE : 0);
+      if (this.id !== 0) {
+        this.#pubrecs ??= [];
+        this.#pubrecs.push(this.#doneBelow + offset);
+        this.#touch();
+        return true;
+      }
+    } else if ((state & RELEASE_DURABLE) === 0) return true;
+    this.receiver?.sendPubrel(packetId);
+    return true;
+  }
+
+  /** PUBCOMP ends a QoS 2 exchange. */
+  onPubcomp(packetId: number): boolean {
+    const offset = this.#find(packetId);
+    if (offset < 0) return false;
+    const state = this.#ring.states[this.#ring.slot(offset)] ?? 0;
+    if ((state & (QOS_MASK | RELEASED)) !== (2 | RELEASED)) return false;
+    this.#inflight--;
+    this.#finish(offset);
+    this.pump();
+    return true;
+  }
+
+  /** Sends again what has waited for an answer for longer than `seconds`. `now` is in seconds of the wheel's clock. */
+  retry(now: number, seconds: number): void {
+    const receiver = this.receiver;
+    if (receiver === null) return;
+    const ring = this.#ring;
+    const end = this.#cursor - this.#doneBelow;
+    for (let offset = 0; offset < end && receiver.writable; offset++) {
+      const slot = ring.slot(offset);
+      const state = ring.states[slot] ?? 0;
+      if ((state & DONE) !== 0 || now - (ring.sentAt[slot] ?? 0) < seconds) continue;
+      ring.sentAt[slot] = now;
+      const message = ring.messages[slot] ?? null;
+      if ((state & RELEASED) !== 0) {
+        if ((state & RELEASE_DURABLE) !== 0) receiver.sendPubrel(this.#packetId(offset));
+      } else if (message !== null) {
+        const identifiers = ring.extra(slot)?.identifiers ?? null;
+        receiver.send(
+          message,
+          state & QOS_MASK,
+          (state & RETAIN) !== 0,
+          true,
+          this.#packetId(offset),
+          identifiers,
+        );
+      }
+    }
+  }
+
+  /** The store takes what changed since the last commit. */
+  collect(batch: CommitBatch): void {
+    if (this.#ended) {
+      if (this.#removable) batch.removeQueue(this.id);
+      return;
+    }
+    const releases = this.#releases;
+    if (releases !== null) {
+      for (let i = 0; i < releases.length; i += 2)
+        batch.release(this.id, releases[i] ?? 0, releases[i + 1] ?? 0);
+      this.#releases = null;
+    }
+    for (let sequence = this.#collectedEnd; sequence < this.#tail; sequence++)
+      this.#collectEntry(batch, sequence);
+    this.#collectedEnd = this.#tail;
+    this.#collecting = this.#tail;
+    this.#collectedPubrecs = this.#pubrecs;
+    this.#pubrecs = null;
+    this.incoming.collect();
+    batch.head(this.id, this.#head());
+  }
+
+  /** What was collected is durable: publishers may be acknowledged, QoS 2 messages and PUBRELs may leave. */
+  committed(): void {
+    if (this.#ended) return;
+    for (let sequence = this.#durableEnd; sequence < this.#collecting; sequence++) this.#settle(sequence);
+    this.#durableEnd = this.#collecting;
+    const pubrecs = this.#collectedPubrecs;
+    this.#collectedPubrecs = null;
+    if (pubrecs !== null) for (const sequence of pubrecs) this.#releaseDurable(sequence);
+    this.incoming.committed();
+    this.#unload();
+    this.pump();
+  }
+
+  #touch(): void {
+    if (!this.dirty) this.context.store.touch(this);
+  }
+
+  #append(message: Message, state: number, extra: EntryExtra | null): void {
+    let bits = state;
+    if (this.id !== 0) {
+      bits |= UNSETTLED;
+      message.unsettled++;
+      this.context.store.uncommittedBytes += weight(message);
+      if (!this.dirty) this.context.store.touch(this);
+    }
+    this.#tail++;
+    this.#waiting++;
+    if (this.#fresh !== null) this.#fresh.push(message, bits, extra);
+    else {
+      this.#ring.push(message, bits, extra);
+      this.#loadedEnd++;
+      this.#gapEnd++;
+    }
+  }
+
+  #keepQos0(publication: Publication, retain: boolean, identifier: number): boolean {
+    const limit = this.limits.maxOnlineMessages;
+    const message = publication.message(this.context.clock);
+    if (limit >= 0 && this.waiting >= limit) {
+      this.#dropped(message, "queue_full");
+      return false;
+    }
+    this.#qos0 ??= [];
+    this.#qos0.push({ message, retain, identifier });
+    return true;
+  }
+
+  /** A full queue: fifo refuses the new message, an offline lifo gives up its oldest. */
+  #makeRoom(publication: Publication, limit: number): boolean {
+    if (this.receiver === null && this.limits.lifo && limit > 0 && this.#cursor < this.#loadedEnd) {
+      const slot = this.#ring.slot(this.#cursor - this.#doneBelow);
+      const oldest = this.#ring.messages[slot] ?? null;
+      if (oldest !== null) this.#dropped(oldest, "queue_full");
+      this.#drop(this.#cursor);
+      return true;
+    }
+    this.#dropped(publication.message(this.context.clock), "queue_full");
+    return false;
+  }
+
+  #dropped(message: Message, reason: DropReason): void {
+    this.context.counters.increment(
+      reason === "expired" ? Metric.queue_message_expired : Metric.queue_message_drop,
+    );
+    this.context.events.messageDropped?.(this.owner, message, reason);
+  }
+
+  #tellOffline(publication: Publication, qos: number, retain: boolean): void {
+    const tell = this.context.events.offlineMessage;
+    if (tell !== null) tell(this.owner, publication.message(this.context.clock), qos, retain);
+  }
+
+  #sendQos0(receiver: Receiver): void {
+    const waiting = this.#qos0;
+    if (waiting === null) return;
+    let sent = 0;
+    const now = this.context.clock.now();
+    while (sent < waiting.length && receiver.writable) {
+      const entry = waiting[sent++];
+      if (entry === undefined) break;
+      const { message, retain, identifier } = entry;
+      if (message.expiresAt !== 0 && message.expiresAt <= now) {
+        this.#dropped(message, "expired");
+        continue;
+      }
+      this.context.counters.increment(Metric.queue_message_out);
+      receiver.send(message, 0, retain, false, 0, identifier === 0 ? null : [identifier]);
+    }
+    this.#qos0 = sent === waiting.length ? null : waiting.slice(sent);
+  }
+
+  /** Sends the entry at the cursor. False when it has to wait. */
+  #sendNext(receiver: Receiver): boolean {
+    const ring = this.#ring;
+    const offset = this.#cursor - this.#doneBelow;
+    const slot = ring.slot(offset);
+    const state = ring.states[slot] ?? 0;
+    if ((state & DONE) !== 0) {
+      this.#cursor++;
+      this.#advance();
+      return true;
+    }
+    if (this.#inflight >= receiver.window || offset >= IDS) return false;
+    const message = ring.messages[slot] ?? null;
+    if ((state & RELEASED) !== 0) {
+      this.#cursor++;
+      this.#waiting--;
+      this.#inflight++;
+      this.#stamp(receiver, slot);
+      if ((state & RELEASE_DURABLE) !== 0) receiver.sendPubrel(this.#packetId(offset));
+      return true;
+    }
+    if (message === null) {
+      this.#drop(this.#cursor);
+      return true;
+    }
+    const resent = this.#cursor < this.#sentBelow;
+    if (message.expiresAt !== 0 && !resent && message.expiresAt <= this.context.clock.now()) {
+      this.#dropped(message, "expired");
+      this.#drop(this.#cursor);
+      return true;
+    }
+    const qos = state & QOS_MASK;
+    // [MQTT-4.3.3-1] and our own rule: a QoS 2 message leaves only when its packet id is durable.
+    if (qos === 2 && this.id !== 0 && this.#cursor >= this.#durableEnd) return false;
+    ring.states[slot] = state | SENT;
+    this.#cursor++;
+    this.#waiting--;
+    this.#inflight++;
+    this.#stamp(receiver, slot);
+    const identifiers = ring.extras === null ? null : (ring.extra(slot)?.identifiers ?? null);
+    if (!receiver.send(message, qos, (state & RETAIN) !== 0, resent, this.#packetId(offset), identifiers)) {
+      this.#inflight--;
+      this.#finish(offset);
+    } else if (!resent) this.context.counters.increment(Metric.queue_message_out);
+    return true;
+  }
+
+  #stamp(receiver: Receiver, slot: number): void {
+    if (receiver.retrySeconds === 0) return;
+    this.#ring.sentAt[slot] = this.context.wheel.time / 1000;
+    if (this.#inflight === 1) receiver.retryWanted();
+  }
+
+  #packetId(offset: number): number {
+    const id = this.#headPacketId + offset;
+    return id > IDS ? id - IDS : id;
+  }
+
+  /** The offset of the entry in flight under a packet id, or -1. */
+  #find(packetId: number): number {
+    let offset = packetId - this.#headPacketId;
+    if (offset < 0) offset += IDS;
+    if (offset < 0 || offset >= this.#cursor - this.#doneBelow) return -1;
+    const state = this.#ring.states[this.#ring.slot(offset)] ?? 0;
+    return (state & (DONE | SENT | RELEASED)) === 0 || (state & DONE) !== 0 ? -1 : offset;
+  }
+
+  /** Drops a waiting entry of the resident part. */
+  #drop(sequence: number): void {
+    this.#waiting--;
+    this.#finish(sequence - this.#doneBelow);
+  }
+
+  /** An entry is done: its message is let go, and stored ones are released with the next commit. */
+  #finish(offset: number): void {
+    const ring = this.#ring;
+    const slot = ring.slot(offset);
+    const state = ring.states[slot] ?? 0;
+    const message = ring.messages[slot] ?? null;
+    if ((state & STORED) !== 0) {
+      this.#stored--;
+      this.#releases ??= [];
+      this.#releases.push(this.#doneBelow + offset, message === null ? 0 : message.segment);
+      this.#touch();
+    }
+    ring.states[slot] = (state | DONE) & ~UNSETTLED;
+    ring.clear(slot);
+    if (message !== null && (state & UNSETTLED) !== 0) {
+      this.context.store.uncommittedBytes -= weight(message);
+      message.settleOne();
+    }
+    this.#advance();
+  }
+
+  #advance(): void {
+    const ring = this.#ring;
+    while (ring.length > 0 && ((ring.states[ring.start] ?? 0) & DONE) !== 0) {
+      ring.dropFirst();
+      this.#doneBelow++;
+      if (++this.#headPacketId > IDS) this.#headPacketId = 1;
+    }
+    if (this.#cursor < this.#doneBelow) this.#cursor = this.#doneBelow;
+  }
+
+  #pullRetained(): boolean {
+    const sources = this.#sources;
+    const source = sources?.[0];
+    if (sources === null || source === undefined) return false;
+    const messages: Message[] = [];
+    const more = source.next(RETAINED_BATCH, messages);
+    if (!more) {
+      sources.shift();
+      if (sources.length === 0) this.#sources = null;
+    }
+    const identifiers = source.identifier === 0 ? null : [source.identifier];
+    for (const message of messages) {
+      const qos = this.limits.upgradeOutgoingQos ? source.qos : Math.min(source.qos, message.qos);
+      this.context.counters.increment(Metric.queue_message_in);
+      if (qos > 0)
+        this.#append(message, qos | RETAIN, identifiers === null ? null : { identifiers, group: null });
+      else {
+        this.context.counters.increment(Metric.queue_message_out);
+        this.receiver?.send(message, 0, true, false, 0, identifiers);
+      }
+    }
+    return true;
+  }
+
+  /** Back to the first entry that is not done, so that `pump` sends again what was in flight [MQTT-4.4.0-1]. */
+  #rewind(): void {
+    let again = 0;
+    const end = this.#cursor - this.#doneBelow;
+    for (let offset = 0; offset < end; offset++) {
+      if (((this.#ring.states[this.#ring.slot(offset)] ?? 0) & DONE) === 0) again++;
+    }
+    if (this.#cursor > this.#sentBelow) this.#sentBelow = this.#cursor;
+    this.#cursor = this.#doneBelow;
+    this.#waiting += again;
+    this.#inflight = 0;
+  }
+
+  /** lifo: what was stored while offline is delivered newest first; new numbers, since the order on disk is by number. */
+  #reverseWaiting(): void {
+    const from = Math.max(this.#sentBelow, this.#doneBelow);
+    if (this.#fresh !== null || this.#gapEnd !== this.#loadedEnd || this.#tail - from < 2) return;
+    const entries: { message: Message; state: number; extra: EntryExtra | null }[] = [];
+    for (let sequence = from; sequence < this.#tail; sequence++) {
+      const slot = this.#ring.slot(sequence - this.#doneBelow);
+      const message = this.#ring.messages[slot] ?? null;
+      const state = this.#ring.states[slot] ?? 0;
+      if (message === null || (state & DONE) !== 0) continue;
+      entries.push({ message, state: state & (QOS_MASK | RETAIN), extra: this.#ring.extra(slot) });
+    }
+    for (const { message, state, extra } of entries.reverse()) this.#append(message, state, extra);
+    const end = this.#tail - entries.length;
+    for (let sequence = end - 1; sequence >= from; sequence--) {
+      const slot = this.#ring.slot(sequence - this.#doneBelow);
+      if (((this.#ring.states[slot] ?? 0) & DONE) !== 0) continue;
+      this.#waiting--;
+      this.#markDone(sequence);
+    }
+    this.#advance();
+  }
+
+  /** Like `#finish` without moving the front, so that offsets stay valid in a loop. */
+  #markDone(sequence: number): void {
+    const front = this.#doneBelow;
+    const ring = this.#ring;
+    const slot = ring.slot(sequence - front);
+    const state = ring.states[slot] ?? 0;
+    const message = ring.messages[slot] ?? null;
+    ring.states[slot] = (state | DONE) & ~UNSETTLED;
+    ring.clear(slot);
+    if ((state & STORED) !== 0) {
+      this.#stored--;
+      this.#releases ??= [];
+      this.#releases.push(sequence, message === null ? 0 : message.segment);
+    }
+    if (message !== null && (state & UNSETTLED) !== 0) {
+      this.context.store.uncommittedBytes -= weight(message);
+      message.settleOne();
+    }
+  }
+
+  /** What is over max_online_messages at a reconnect is dropped, newest first, unless that is overridden. */
+  #enforceOnlineLimit(): void {
+    const { maxOnlineMessages, overrideMaxOnlineMessages } = this.limits;
+    if (maxOnlineMessages < 0 || overrideMaxOnlineMessages) return;
+    const first = Math.max(this.#sentBelow, this.#doneBelow);
+    let excess = this.#tail - first - maxOnlineMessages;
+    const ring = this.#ring;
+    for (let sequence = this.#loadedEnd - 1; excess > 0 && sequence >= first; sequence--) {
+      if (this.#gapEnd !== this.#loadedEnd) break;
+      const slot = ring.slot(sequence - this.#doneBelow);
+      const message = ring.messages[slot] ?? null;
+      if (message === null || ((ring.states[slot] ?? 0) & DONE) !== 0) continue;
+      this.#dropped(message, "queue_full");
+      this.#waiting--;
+      this.#markDone(sequence);
+      excess--;
+    }
+    if (this.id !== 0) this.#touch();
+    this.#advance();
+  }
+
+  #collectEntry(batch: CommitBatch, sequence: number): void {
+    const ring = sequence < this.#loadedEnd ? this.#ring : this.#fresh;
+    if (ring === null) return;
+    const offset = sequence < this.#loadedEnd ? sequence - this.#doneBelow : sequence - this.#gapEnd;
+    if (offset < 0) return;
+    const slot = ring.slot(offset);
+    const state = ring.states[slot] ?? 0;
+    const message = ring.messages[slot] ?? null;
+    if (message === null || (state & DONE) !== 0) return;
+    const extra = ring.extra(slot);
+    batch.reference(
+      this.id,
+      sequence,
+      state & QOS_MASK,
+      (state & RETAIN) !== 0,
+      extra?.group?.id ?? 0,
+      extra?.identifiers ?? null,
+      message,
+    );
+    ring.states[slot] = state | STORED;
+    this.#stored++;
+  }
+
+  #settle(sequence: number): void {
+    const inRing = sequence < this.#loadedEnd;
+    const ring = inRing ? this.#ring : this.#fresh;
+    const offset = inRing ? sequence - this.#doneBelow : sequence - this.#gapEnd;
+    if (ring === null || offset < 0) return;
+    const slot = ring.slot(offset);
+    const state = ring.states[slot] ?? 0;
+    if ((state & UNSETTLED) === 0) return;
+    ring.states[slot] = state & ~UNSETTLED;
+    const message = ring.messages[slot] ?? null;
+    if (message === null) return;
+    this.context.store.uncommittedBytes -= weight(message);
+    message.settleOne();
+  }
+
+  #releaseDurable(sequence: number): void {
+    const offset = sequence - this.#doneBelow;
+    if (offset < 0 || offset >= this.#cursor - this.#doneBelow) {
+      // Not sent again yet since a reconnect: only the mark is set, `pump` sends PUBREL in its turn.
+      if (offset >= 0 && offset < this.#ring.length) {
+        const slot = this.#ring.slot(offset);
+        this.#ring.states[slot] = (this.#ring.states[slot] ?? 0) | RELEASE_DURABLE;
+      }
+      return;
+    }
+    const slot = this.#ring.slot(offset);
+    const state = this.#ring.states[slot] ?? 0;
+    if ((state & DONE) !== 0) return;
+    this.#ring.states[slot] = state | RELEASE_DURABLE;
+    this.receiver?.sendPubrel(this.#packetId(offset));
+  }
+
+  #head(): QueueHead {
+    const done: number[] = [];
+    const released: number[] = [];
+    const end = Math.min(this.#ring.length, Math.max(this.#cursor, this.#sentBelow) - this.#doneBelow);
+    for (let offset = 0; offset < end; offset++) {
+      const state = this.#ring.states[this.#ring.slot(offset)] ?? 0;
+      if ((state & DONE) !== 0) done.push(this.#doneBelow + offset);
+      else if ((state & RELEASED) !== 0) released.push(this.#doneBelow + offset);
+    }
+    if (this.#coldReleased !== null) released.push(...this.#coldReleased);
+    // While a connection is there anything may have been sent by the time this is read.
+    const sentBelow =
+      this.receiver === null
+        ? this.#sentBelow
+        : Math.max(
+            this.#sentBelow,
+            Math.min(this.#tail, this.#doneBelow + Math.min(this.receiver.window, IDS)),
+          );
+    return {
+      doneBelow: this.#doneBelow,
+      done,
+      released,
+      incoming: this.incoming.list(),
+      next: this.#tail,
+      sentBelow,
+      stored: this.#stored,
+    };
+  }
+
+  /** Lets go of stored entries that will not be sent soon; they are read again when their turn comes. */
+  #unload(): void {
+    if (this.limits.lifo) return;
+    const never = Math.max(this.#cursor, this.#sentBelow, this.#doneBelow);
+    if (this.#fresh !== null) {
+      // There is a gap: what has been committed joins it.
+      while (this.#gapEnd < this.#durableEnd && this.#fresh.length > 0) {
+        this.#fresh.dropFirst();
+        this.#gapEnd++;
+      }
+      return;
+    }
+    const keep = this.receiver === null ? never : never + RESIDENT;
+    if (this.#durableEnd <= (this.receiver === null ? keep : keep + RESIDENT)) return;
+    const fresh = new EntryRing();
+    for (let sequence = this.#durableEnd; sequence < this.#tail; sequence++) {
+      const slot = this.#ring.slot(sequence - this.#doneBelow);
+      fresh.push(this.#ring.messages[slot] ?? null, this.#ring.states[slot] ?? 0, this.#ring.extra(slot));
+    }
+    this.#ring.truncate(keep - this.#doneBelow);
+    this.#loadedEnd = keep;
+    this.#gapEnd = this.#durableEnd;
+    this.#fresh = fresh;
+  }
+
+  #load(): void {
+    if (this.#loading) return;
+    this.#loading = true;
+    this.context.store.readReferences(this.id, this.#loadedEnd, LOAD_BATCH, this.context.topics).then(
+      (references) => {
+        this.#loading = false;
+        if (this.#ended) return;
+        for (const reference of references) {
+          const { sequence, message } = reference;
+          if (sequence < this.#loadedEnd) continue;
+          if (sequence >= this.#gapEnd) break;
+          this.#skipTo(sequence);
+          let state = reference.qos | STORED;
+          if (reference.retain) state |= RETAIN;
+          if (this.#coldReleased?.delete(sequence)) state |= RELEASED | RELEASE_DURABLE | SENT;
+          if (this.#coldReleased?.size === 0) this.#coldReleased = null;
+          const identifiers = reference.identifiers.length === 0 ? null : reference.identifiers;
+          const group = reference.group === 0 ? null : this.context.groupById(reference.group);
+          this.#ring.push(
+            message,
+            state,
+            identifiers === null && group === null ? null : { identifiers, group },
+          );
+          this.#loadedEnd++;
+        }
+        if (references.length < LOAD_BATCH) this.#skipGap();
+        if (this.#loadedEnd === this.#gapEnd) this.#closeGap();
+        this.pump();
+      },
+      (error: unknown) => {
+        this.#loading = false;
+        this.context.log
+          .limited("queue-load", 1)
+          .crash("queue", "stored messages could not be read; they stay in the store", error);
+        setTimeout(() => this.pump(), LOAD_RETRY_MILLISECONDS).unref();
+      },
+    );
+  }
+
+  /** Sequence numbers up to `sequence` are not in the store: done before, or lost and reported there. */
+  #skipTo(sequence: number): void {
+    if (this.#ring.length === 0) {
+      this.#headPacketId = 1 + (sequence % IDS);
+      this.#doneBelow = sequence;
+      this.#cursor = sequence;
+      this.#loadedEnd = sequence;
+      return;
+    }
+    while (this.#loadedEnd < sequence) {
+      this.#ring.push(null, DONE, null);
+      this.#loadedEnd++;
+    }
+  }
+
+  #skipGap(): void {
+    this.#skipTo(this.#gapEnd);
+    this.#closeGap();
+  }
+
+  #closeGap(): void {
+    const ring = this.#ring;
+    const fresh = this.#fresh;
+    this.#fresh = null;
+    if (fresh !== null) {
+      for (let offset = 0; offset < fresh.length; offset++) {
+        const slot = fresh.slot(offset);
+        ring.push(fresh.messages[slot] ?? null, fresh.states[slot] ?? 0, fresh.extra(slot));
+      }
+      this.#loadedEnd = this.#tail;
+      this.#gapEnd = this.#tail;
+    }
+    // Entries that the store had lost were still counted: everything is in memory now, so count again.
+    this.#waiting = 0;
+    this.#stored = 0;
+    for (let offset = 0; offset < ring.length; offset++) {
+      const state = ring.states[ring.slot(offset)] ?? 0;
+      if ((state & DONE) !== 0) continue;
+      if (this.#doneBelow + offset >= this.#cursor) this.#waiting++;
+      if ((state & STORED) !== 0) this.#stored++;
+    }
+  }
+
+  #endRing(ring: EntryRing, first: number): void {
+    for (let offset = 0; offset < ring.length; offset++) {
+      const slot = ring.slot(offset);
+      const state = ring.states[slot] ?? 0;
+      const message = ring.messages[slot] ?? null;
+      if (message === null || (state & DONE) !== 0) continue;
+      const sent = first + offset < Math.max(this.#cursor, this.#sentBelow);
+      const group = ring.extra(slot)?.group ?? null;
+      if (group !== null && (!sent || (state & QOS_MASK) === 1)) group.redeliver(message);
+      if ((state & UNSETTLED) !== 0) {
+        this.context.store.uncommittedBytes -= weight(message);
+        message.settleOne();
+      }
+    }
+    ring.reset();
+  }
+
+  async #redeliverStored(): Promise<void> {
+    let from = this.#loadedEnd;
+    while (from < this.#gapEnd) {
+      const references = await this.context.store.readReferences(
+        this.id,
+        from,
+        LOAD_BATCH,
+        this.context.topics,
+      );
+      for (const { sequence, qos, group, message } of references) {
+        from = sequence + 1;
+        if (sequence >= this.#gapEnd || group === 0) continue;
+        if (qos === 2 && sequence < this.#sentBelow) continue;
+        this.context.groupById(group)?.redeliver(message);
+      }
+      if (references.length < LOAD_BATCH) return;
+    }
+  }
+}
+
+function extraOf(identifier: number, group: SharedOrigin | null): EntryExtra {
+  return { identifiers: identifier === 0 ? null : [identifier], group };
+}
+
+/** What an uncommitted entry counts towards the limit of uncommitted bytes. */
+function weight(message: Message): number {
+  return (
+    message.propertyEnd - message.propertyStart + message.payloadEnd - message.payloadStart + ENTRY_WEIGHT
+  );
+}
