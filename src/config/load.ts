@@ -2,10 +2,12 @@ import { resolve } from "node:path";
 import { Configuration, type Setting } from "./configuration.ts";
 import { type Directories, resolvePath } from "./directories.ts";
 import { findKey, formerName, type KnownKey, nearestKeys } from "./key-index.ts";
+import { pluginSettings } from "./plugin-settings.ts";
 import type { Problem } from "./problem.ts";
 import { readFiles, type WrittenSetting } from "./reader/files.ts";
 import { type Sources, substitute } from "./reader/substitution.ts";
 import { aliases, allOptions } from "./schema/schema.ts";
+import { wordList } from "./type/list.ts";
 import type { ValueContext } from "./type/value-type.ts";
 import { type Warning, warningsAbout } from "./warning.ts";
 
@@ -56,6 +58,8 @@ export function loadConfiguration(request: LoadRequest): LoadResult {
   if (errors.length > 0) return { ok: false, errors: inOrder(errors, written) };
   texts.set("platform_data_dir", { ...texts.get("platform_data_dir"), text: directories.data });
   const configuration = new Configuration(confFile, directories, texts);
+  const chains = chainProblems(configuration);
+  if (chains.length > 0) return { ok: false, errors: inOrder(chains, written) };
   return { ok: true, configuration, warnings: warningsAbout(configuration) };
 }
 
@@ -136,6 +140,32 @@ function missingPartners(texts: ReadonlyMap<string, Setting>): readonly Problem[
     const partner = `${match[1]}.${match[2] === "hook" ? "endpoint" : "hook"}`;
     if (!texts.has(partner))
       problems.push({ ...(place && { place }), key, problem: `${partner} is missing` });
+  }
+  return problems;
+}
+
+/** Plugins in the chains of listeners that are not enabled. */
+function chainProblems(configuration: Configuration): readonly Problem[] {
+  const enabled = new Set(
+    pluginSettings(configuration)
+      .filter((plugin) => plugin.enabled)
+      .map(({ name }) => name),
+  );
+  const problems: Problem[] = [];
+  for (const { key, pattern } of configuration.settings()) {
+    const setting = configuration.setting(key);
+    if (setting === undefined || !/\.\$name\.authz?_plugins$/.test(pattern)) continue;
+    const chain = wordList.parse(setting.text, configuration.context);
+    const missing = chain.ok ? chain.value.filter((name) => !enabled.has(name)) : [];
+    for (const name of missing) {
+      problems.push({
+        ...(setting.place && { place: setting.place }),
+        key,
+        value: setting.text,
+        problem: `names the plugin ${name}, which is not enabled`,
+        allowed: `plugins with plugins.NAME = on (${[...enabled].join(", ")})`,
+      });
+    }
   }
   return problems;
 }
