@@ -1,3 +1,5 @@
+import type { UserProperty } from "./properties.ts";
+
 /** Why a plugin refused. Any text is allowed; these have a meaning of their own. */
 export type RefusalReason =
   | "invalid_credentials"
@@ -7,9 +9,6 @@ export type RefusalReason =
   | "plugin_failed"
   | "plugin_timeout"
   | (string & {});
-
-/** A user property of MQTT 5: name and value; names may repeat and the order counts. */
-export type UserProperty = readonly [name: string, value: string];
 
 /** The refusal of a hook, or of a whole chain. */
 export interface HookError {

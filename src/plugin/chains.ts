@@ -1,3 +1,4 @@
+import { ReasonCode, SUBACK_FAILURE_V3 } from "../mqtt/reason-code.ts";
 import { DecidingChain } from "./deciding-chain.ts";
 import { EventChain } from "./event-chain.ts";
 import type {
@@ -22,11 +23,6 @@ type Deciding<Name extends DecidingHookName> = DecidingChain<
 
 /** A filter of MQTT 5 as granted: options left out stay as asked. */
 export type GrantedM5 = TopicRequest & Partial<TopicRequestM5>;
-
-/** 0x80 Failure, all that MQTT 3.1.1 knows [MQTT-3.9.3-2]. */
-const FAILURE = 0x80;
-/** 0x87 Not authorized. */
-const NOT_AUTHORIZED = 0x87;
 
 /** The chains that a listener's sessions run: one object per hook, the same for the life of the listener. */
 export interface HookChains {
@@ -97,13 +93,13 @@ export function createChains(events: EventChains, runtime: PluginRuntime): HookC
     auth_on_subscribe: new SubscribeChain<TopicRequest, SubscribeRequest>(
       "auth_on_subscribe",
       guards.auth_on_subscribe,
-      (wanted) => ({ ...wanted, qos: FAILURE }),
+      (wanted) => ({ ...wanted, qos: SUBACK_FAILURE_V3 }),
       runtime,
     ),
     auth_on_subscribe_m5: new SubscribeChain<GrantedM5, SubscribeRequestM5>(
       "auth_on_subscribe_m5",
       guards.auth_on_subscribe_m5,
-      (wanted, error) => ({ ...wanted, qos: error?.reasonCode ?? NOT_AUTHORIZED }),
+      (wanted, error) => ({ ...wanted, qos: error?.reasonCode ?? ReasonCode.NotAuthorized }),
       runtime,
     ),
     on_unsubscribe: new DecidingChain("on_unsubscribe", guards.on_unsubscribe, runtime),

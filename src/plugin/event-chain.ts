@@ -33,8 +33,13 @@ export class EventChain<Event extends object> {
     this.#runtime = runtime;
   }
 
+  /** Replaces the implementations; those that stay keep the count of their unfinished events. */
   replace(implementations: readonly Implementation<Event>[]): void {
-    this.#listeners = implementations.map((implementation) => new Listener(implementation));
+    const known = this.#listeners;
+    this.#listeners = implementations.map(
+      (implementation) =>
+        known.find((listener) => listener.implementation === implementation) ?? new Listener(implementation),
+    );
     this.isEmpty = implementations.length === 0;
   }
 

@@ -250,6 +250,9 @@ export const HOOK_ARITY: Readonly<Record<HookName, number>> = {
   on_message_drop: 3,
 };
 
+/** The names of all hooks, in the order in which `vmq-admin plugin show` lists them. */
+export const HOOK_NAMES: readonly HookName[] = Object.keys(HOOK_ARITY).filter(isHookName);
+
 /** Whether a text is the name of a hook. */
 export function isHookName(text: string): text is HookName {
   return Object.hasOwn(HOOK_ARITY, text);

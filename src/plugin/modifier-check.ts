@@ -125,7 +125,7 @@ const REGISTER_M5: Fields = {
   properties: object({
     userProperties,
     sessionExpiryInterval: seconds,
-    maximumQos: oneOf(0, 1),
+    maximumQoS: oneOf(0, 1),
     retainAvailable: flag,
     wildcardSubscriptionAvailable: flag,
     sharedSubscriptionAvailable: flag,
@@ -144,7 +144,7 @@ const PUBLISH: Fields = {
 const DELIVER_PROPERTIES: Fields = {
   userProperties,
   contentType: text,
-  payloadFormatIndicator: oneOf(0, 1),
+  payloadFormatIndicator: flag,
   responseTopic: topicName,
   correlationData: binary,
 };

@@ -1,5 +1,5 @@
-import type { UserProperty } from "./answer.ts";
 import type { SubscriberId, TopicRequest, TopicRequestM5 } from "./hook.ts";
+import type { HookProperties } from "./properties.ts";
 
 export type SharedSubscriptionPolicy =
   | "prefer_local"
@@ -37,17 +37,17 @@ export interface RegisterModifiers {
 }
 
 /** CONNACK properties that a hook may set. */
-export interface RegisterProperties {
-  readonly userProperties?: readonly UserProperty[];
-  /** Seconds. */
-  readonly sessionExpiryInterval?: number;
-  readonly maximumQos?: number;
-  readonly retainAvailable?: boolean;
-  readonly wildcardSubscriptionAvailable?: boolean;
-  readonly sharedSubscriptionAvailable?: boolean;
-  readonly subscriptionIdentifiersAvailable?: boolean;
-  readonly responseInformation?: string;
-}
+export type RegisterProperties = Pick<
+  HookProperties,
+  | "userProperties"
+  | "sessionExpiryInterval"
+  | "maximumQoS"
+  | "retainAvailable"
+  | "wildcardSubscriptionAvailable"
+  | "sharedSubscriptionAvailable"
+  | "subscriptionIdentifiersAvailable"
+  | "responseInformation"
+>;
 
 export interface RegisterModifiersM5 extends RegisterModifiers {
   readonly properties?: RegisterProperties;
@@ -64,17 +64,14 @@ export interface PublishModifiers {
 }
 
 /** Properties given here replace those of the message; what is absent stays. */
-export interface PublishProperties {
-  readonly userProperties?: readonly UserProperty[];
-  /** Seconds. */
-  readonly messageExpiryInterval?: number;
-  readonly contentType?: string;
-  readonly payloadFormatIndicator?: number;
-  readonly responseTopic?: string;
-  readonly correlationData?: Buffer;
-  /** Seconds; for wills only. */
-  readonly willDelayInterval?: number;
-}
+export type DeliverProperties = Pick<
+  HookProperties,
+  "userProperties" | "contentType" | "payloadFormatIndicator" | "responseTopic" | "correlationData"
+>;
+
+/** The will delay interval counts for wills only. */
+export type PublishProperties = DeliverProperties &
+  Pick<HookProperties, "messageExpiryInterval" | "willDelayInterval">;
 
 export interface PublishModifiersM5 extends PublishModifiers {
   readonly properties?: PublishProperties;
@@ -103,17 +100,15 @@ export interface DeliverModifiers {
 }
 
 export interface DeliverModifiersM5 extends DeliverModifiers {
-  readonly properties?: Omit<PublishProperties, "messageExpiryInterval" | "willDelayInterval">;
+  readonly properties?: DeliverProperties;
 }
 
 /** The outcome of a step of enhanced authentication. */
 export interface AuthModifiers {
   /** 0 success, 24 continue. */
   readonly reasonCode: number;
-  readonly properties?: {
-    readonly authenticationMethod?: string;
-    readonly authenticationData?: Buffer;
-    readonly reasonString?: string;
-    readonly userProperties?: readonly UserProperty[];
-  };
+  readonly properties?: Pick<
+    HookProperties,
+    "authenticationMethod" | "authenticationData" | "reasonString" | "userProperties"
+  >;
 }

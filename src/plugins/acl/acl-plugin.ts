@@ -1,0 +1,136 @@
+import type { HookAnswer } from "../../plugin/answer.ts";
+import type { Hooks, SessionIdentity, TopicRequest } from "../../plugin/hook.ts";
+import type { Plugin, PluginContext } from "../../plugin/plugin.ts";
+import { ReloadedFile } from "../../plugin/reloaded-file.ts";
+import type { Topic } from "../../plugin/topics.ts";
+import { parseAcl } from "./acl-file.ts";
+import { AclRules } from "./acl-rules.ts";
+
+/** The settings of vmq_acl. */
+export interface AclOptions {
+  /** `vmq_acl.acl_file` */
+  readonly file: string;
+  /** `vmq_acl.acl_reload_interval`, seconds; 0 to read the file only at the start. */
+  readonly reloadInterval: number;
+}
+
+/** Lines with problems that are logged one by one. */
+const MOST_PROBLEMS = 20;
+
+const NEXT = Object.freeze({ kind: "next" });
+const OK = Object.freeze({ kind: "ok" });
+
+/** vmq_acl: who may publish and subscribe to what, from a file that is read again when it changes. */
+export class AclPlugin implements Plugin {
+  readonly name = "vmq_acl";
+  readonly hooks: Hooks;
+  #options: AclOptions;
+  #rules: AclRules;
+  /** Whether rules were read since the start: then a bad file leaves them as they are. */
+  #hasRules: boolean;
+  #file: ReloadedFile | null;
+
+  constructor(options: AclOptions) {
+    this.#options = options;
+    this.#rules = new AclRules();
+    this.#hasRules = false;
+    this.#file = null;
+    const publish = (request: Parameters<NonNullable<Hooks["auth_on_publish"]>>[0]) =>
+      this.#rules.mayPublish(request, request.topic) ? OK : NEXT;
+    const subscribe = <Wanted extends TopicRequest>(
+      request: SessionIdentity & { readonly topics: readonly Wanted[] },
+    ) => this.#subscribe(request);
+    this.hooks = {
+      change_config: ({ changed }) => this.#changeConfig(changed),
+      auth_on_publish: publish,
+      auth_on_publish_m5: publish,
+      auth_on_subscribe: subscribe,
+      auth_on_subscribe_m5: subscribe,
+    };
+  }
+
+  /** The quick form of publishing: undefined leaves it to other plugins. */
+  authorizePublish = (identity: SessionIdentity, topic: Topic): boolean | undefined =>
+    this.#rules.mayPublish(identity, topic.text) || undefined;
+
+  /** Reads the file; until then, and when it cannot be read, nothing is allowed. */
+  async start(context: PluginContext): Promise<void> {
+    this.#file?.stop();
+    this.#rules = new AclRules();
+    this.#hasRules = false;
+    this.#file = new ReloadedFile(
+      { path: this.#options.file, interval: this.#options.reloadInterval },
+      context.timers,
+      {
+        loaded: (text, path) => this.#load(text, path, context),
+        unreadable: (path, problem) =>
+          context.logger.error(
+            "acl_unreadable",
+            `can't read the ACL file ${path}: ${problem}; ${this.#consequence()}`,
+          ),
+      },
+    );
+    await this.#file.start();
+  }
+
+  stop(): void {
+    this.#file?.stop();
+    this.#file = null;
+  }
+
+  /** Looks at the file now instead of when the interval is over. */
+  async reload(): Promise<void> {
+    await this.#file?.check();
+  }
+
+  /** Takes new settings; a changed file is read at once. Settles when that is done. */
+  async reconfigure(options: AclOptions): Promise<void> {
+    this.#options = options;
+    await this.#file?.reconfigure({ path: options.file, interval: options.reloadInterval });
+  }
+
+  #changeConfig(changed: ReadonlyMap<string, unknown>): Promise<void> {
+    const file = changed.get("vmq_acl.acl_file");
+    const interval = changed.get("vmq_acl.acl_reload_interval");
+    if (file === undefined && interval === undefined) return Promise.resolve();
+    return this.reconfigure({
+      file: typeof file === "string" ? file : this.#options.file,
+      reloadInterval: typeof interval === "number" ? interval : this.#options.reloadInterval,
+    });
+  }
+
+  #load(text: string, path: string, context: PluginContext): void {
+    const { rules, problems } = parseAcl(text);
+    for (const { line, problem } of problems.slice(0, MOST_PROBLEMS)) {
+      context.logger.error("acl_line", `${path}:${line}: ${problem}`);
+    }
+    if (problems.length > 0) {
+      const lines = problems.length === 1 ? "1 bad line" : `${problems.length} bad lines`;
+      const consequence = this.#hasRules ? this.#consequence() : "only its good lines count";
+      context.logger.error("acl_refused", `the ACL file ${path} has ${lines}; ${consequence}`);
+      if (this.#hasRules) return;
+    }
+    this.#rules = rules;
+    this.#hasRules = true;
+    context.invalidate();
+    context.logger.info("acl_loaded", `the ACL file ${path} is loaded`);
+  }
+
+  #consequence(): string {
+    return this.#hasRules ? "the rules read before stay in force" : "nothing is allowed";
+  }
+
+  /** Judges each filter on its own; null leaves one to the next plugin. */
+  #subscribe<Wanted extends TopicRequest>(
+    request: SessionIdentity & { readonly topics: readonly Wanted[] },
+  ): HookAnswer<{ topics: readonly (Wanted | null)[] }> {
+    let allowed = 0;
+    const topics = request.topics.map((wanted) => {
+      if (!this.#rules.maySubscribe(request, wanted.topic)) return null;
+      allowed++;
+      return wanted;
+    });
+    if (allowed === 0) return NEXT;
+    return allowed === topics.length ? OK : { kind: "ok", modifiers: { topics } };
+  }
+}
