@@ -23,13 +23,19 @@ export function editDistance(from: string, to: string): number {
   return previous[to.length] ?? 0;
 }
 
-/** The up to `count` candidates that are nearest to the text, the nearest first, without far-fetched ones. */
+/**
+ * The up to `count` candidates that are nearest to the text, the nearest first, without those that are far from
+ * the text or much farther than the first.
+ */
 export function nearest(text: string, candidates: Iterable<string>, count: number): readonly string[] {
   const limit = Math.max(3, Math.floor(text.length / 2));
-  return [...candidates]
+  const near = [...candidates]
     .map((candidate) => ({ candidate, distance: editDistance(text, candidate) }))
     .filter(({ distance }) => distance <= limit)
-    .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
+    .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1));
+  const best = near[0]?.distance ?? 0;
+  return near
+    .filter(({ distance }) => distance <= best + 3)
     .slice(0, count)
     .map(({ candidate }) => candidate);
 }

@@ -111,7 +111,7 @@ function* optionsOf(
       optional(type, {
         ...facts,
         status: statusFor(attribute, kind),
-        ...(shown && COMMENTED),
+        ...(shown && { ...COMMENTED, example: example ?? attribute.default ?? "" }),
       }),
     ];
   }

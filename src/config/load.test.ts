@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { chmodSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { errorsOf, load, requestFor, warningsOf } from "./load.fixture.ts";
+import { loadConfiguration } from "./load.ts";
+
+function errors(context: TestContext, text: string): readonly string[] {
+  return errorsOf(requestFor(context, { "vernemq.conf": text }));
+}
+
+function warnings(context: TestContext, text: string): readonly string[] {
+  return warningsOf(requestFor(context, { "vernemq.conf": text }));
+}
+
+describe("settings", () => {
+  it("are the last of their key, and defaults otherwise", (t) => {
+    const configuration = load(t, "retry_interval = 5\nretry_interval = 7\n");
+    assert.equal(configuration.get("retry_interval"), 7);
+    assert.equal(configuration.get("max_inflight_messages"), 20);
+    assert.equal(configuration.get("max_client_id_size"), 23);
+  });
+
+  it("may be in a file that is missing only if it is included", (t) => {
+    const missing = { ...requestFor(t, {}), confFile: "/test/none/vernemq.conf" };
+    assert.deepEqual(errorsOf(missing), ["vernemq.conf cannot be read: there is no such file"]);
+    assert.deepEqual(errors(t, "include none/*.conf\ninclude none.conf"), []);
+  });
+});
+
+describe("includes", () => {
+  it("count where they stand, in the order of their names", (t) => {
+    const request = requestFor(t, {
+      "vernemq.conf": "retry_interval = 1\nmax_message_rate = 1\ninclude conf.d/*.conf\nmax_message_rate = 2",
+      "conf.d/20.conf": "retry_interval = 20\ninclude deeper/x.conf",
+      "conf.d/10.conf": "retry_interval = 10\nmax_message_rate = 10\ntopic_max_depth = 3",
+      "conf.d/30.txt": "nonsense",
+      "conf.d/.hidden.conf": "nonsense",
+      "conf.d/deeper/x.conf": "max_inflight_messages = 5",
+    });
+    const result = loadConfiguration(request);
+    assert.ok(result.ok);
+    assert.equal(result.configuration.get("retry_interval"), 20);
+    assert.equal(result.configuration.get("max_message_rate"), 2);
+    assert.equal(result.configuration.get("topic_max_depth"), 3);
+    assert.equal(result.configuration.get("max_inflight_messages"), 5);
+  });
+
+  it("must not go in circles", (t) => {
+    const request = requestFor(t, { "vernemq.conf": "include a.conf", "a.conf": "\ninclude vernemq.conf" });
+    const folder = dirname(request.confFile);
+    assert.deepEqual(errorsOf(request), [`a.conf:2: vernemq.conf includes itself`]);
+    assert.ok(folder.length > 1);
+  });
+
+  it("of a file that may not be read are errors", {
+    skip: process.getuid?.() === 0 && "root reads all",
+  }, (t) => {
+    const request = requestFor(t, { "vernemq.conf": "include a.conf", "a.conf": "" });
+    chmodSync(join(dirname(request.confFile), "a.conf"), 0);
+    assert.deepEqual(errorsOf(request), [
+      "vernemq.conf:1: a.conf cannot be read: it may not be read (permission denied)",
+    ]);
+  });
+
+  it("of a directory are errors", (t) => {
+    const request = requestFor(t, { "vernemq.conf": "include conf.d", "conf.d/a.conf": "" });
+    assert.deepEqual(errorsOf(request), ["vernemq.conf:1: conf.d cannot be read: it is a directory"]);
+  });
+});
+
+describe("references", () => {
+  it("take the value of a key, a default, or the environment", (t) => {
+    const text =
+      "nodename = broker-$(retry_interval)@$(HOST)\nretry_interval = $(max_inflight_messages)\nleveldb.data_root = $(platform_data_dir)/x";
+    const configuration = load(t, text, { env: { HOST: "h1", retry_interval: "no" } });
+    assert.equal(configuration.get("nodename"), "broker-20@h1");
+    assert.equal(configuration.get("retry_interval"), 20);
+    assert.equal(configuration.get("leveldb.data_root"), "/test/data/x");
+  });
+
+  it("must have a value and no loop", (t) => {
+    assert.deepEqual(
+      errors(
+        t,
+        "nodename = $(NONE)\ngraphite_host = $(graphite_prefix)\ngraphite_prefix = a$(graphite_host)",
+      ),
+      [
+        "vernemq.conf:1: nodename: refers to NONE, which is neither a key with a value nor an environment variable",
+        "vernemq.conf:2: graphite_host: refers to itself: graphite_host -> graphite_prefix -> graphite_host",
+        "vernemq.conf:3: graphite_prefix: refers to itself: graphite_prefix -> graphite_host -> graphite_prefix",
+      ],
+    );
+  });
+
+  it("to files take the content as it is, without its last line end, beside the file that refers", (t) => {
+    const request = requestFor(t, {
+      "vernemq.conf": "include conf.d/*.conf\ngraphite_host = $(graphite_api_key)",
+      "conf.d/a.conf": "graphite_api_key = $(<secret)\ngraphite_prefix = $(<../prefix)",
+      "conf.d/secret": "s'e $(c) # ret\n\n",
+      prefix: "p",
+    });
+    const result = loadConfiguration(request);
+    assert.ok(result.ok);
+    assert.equal(result.configuration.get("graphite_api_key"), "s'e $(c) # ret\n");
+    assert.equal(result.configuration.get("graphite_prefix"), "p");
+    assert.equal(result.configuration.get("graphite_host"), "s'e $(c) # ret\n");
+  });
+
+  it("to files must be readable", (t) => {
+    assert.deepEqual(errors(t, "graphite_prefix = $(<none)"), [
+      "vernemq.conf:1: graphite_prefix: cannot be replaced by the content of none: there is no such file",
+    ]);
+  });
+});
+
+describe("errors", () => {
+  it("are all reported, in the order of the lines", (t) => {
+    const text = [
+      "retry_intervall = 5",
+      "allow_anonymous = yes",
+      "what is this",
+      "max_queued_messages = 5",
+      "vmq_pulse.url = x",
+      "bridge.tcp.x = y",
+      "distributed_cookie = $(none)",
+      "erlang.async_threads = 2000",
+    ].join("\n");
+    assert.deepEqual(errors(t, text), [
+      "vernemq.conf:1: retry_intervall: there is no option of this name; did you mean retry_interval?",
+      "vernemq.conf:2: allow_anonymous = yes: is neither on nor off; allowed: on, off",
+      'vernemq.conf:3: "what is this" is neither key = value nor include PATH',
+      "vernemq.conf:4: max_queued_messages: it is called max_online_messages since VerneMQ 0.10",
+      "vernemq.conf:5: vmq_pulse.url: the plugin vmq_pulse was removed in VerneMQ 2.1",
+      "vernemq.conf:6: bridge.tcp.x: it is called vmq_bridge.tcp.x since VerneMQ 1.0",
+      "vernemq.conf:7: distributed_cookie: refers to none, which is neither a key with a value nor an environment variable",
+      "vernemq.conf:8: erlang.async_threads = 2000: is out of range; allowed: a whole number from 0 to 1024",
+    ]);
+  });
+
+  it("name the attribute of a listener that was probably meant", (t) => {
+    const [first, second, ...others] = errors(t, "listener.tcp.max_conections = 5\nlistener.ws.cafile = x");
+    assert.match(first ?? "", /did you mean listener.tcp.max_connections\?$/);
+    assert.match(
+      second ?? "",
+      /^vernemq.conf:2: listener.ws.cafile: there is no option of this name; did you mean/,
+    );
+    assert.deepEqual(others, []);
+  });
+
+  it("do not show secrets", (t) => {
+    const [error] = errors(t, "vmq_bridge.tcp.x.password = geheim$(none)");
+    assert.ok(error !== undefined && !error.includes("geheim"));
+  });
+
+  it("are webhooks without hook or endpoint, and chains with plugins that are off", (t) => {
+    assert.deepEqual(errors(t, "vmq_webhooks.a.hook = on_publish\nvmq_webhooks.b.endpoint = http://x"), [
+      "vernemq.conf:1: vmq_webhooks.a.hook: vmq_webhooks.a.endpoint is missing",
+      "vernemq.conf:2: vmq_webhooks.b.endpoint: vmq_webhooks.b.hook is missing",
+    ]);
+    const text = "listener.tcp.a = 127.0.0.1:1\nlistener.tcp.a.auth_plugins = vmq_passwd,vmq_nope";
+    assert.deepEqual(errors(t, text), [
+      "vernemq.conf:2: listener.tcp.a.auth_plugins = vmq_passwd,vmq_nope: names the plugin vmq_nope, which is not enabled; allowed: plugins with plugins.NAME = on (vmq_acl, vmq_passwd)",
+    ]);
+    assert.deepEqual(errors(t, `${text}\nplugins.vmq_nope = on`), []);
+  });
+});
+
+describe("warnings", () => {
+  it("come once for each part that is missing and each reason, and name the lines", (t) => {
+    const text = [
+      "graphite_enabled = on",
+      "graphite_host = h",
+      "listener.ws.default = 127.0.0.1:8080",
+      "allow_multiple_sessions = on",
+      "erlang.max_ports = 5000",
+      "retry_interval = 3",
+    ].join("\n");
+    assert.deepEqual(warnings(t, text), [
+      "without effect: a client id belongs to one session, as MQTT demands: allow_multiple_sessions (vernemq.conf:4)",
+      "without effect: the limit is that of the operating system for open files: erlang.max_ports (vernemq.conf:5)",
+      "not in effect yet, because this version lacks metrics for Graphite: graphite_enabled (vernemq.conf:1), graphite_host (vernemq.conf:2)",
+      "not in effect yet, because this version lacks WebSocket listeners: listener.ws.default (vernemq.conf:3)",
+    ]);
+  });
+
+  it("do not come for what happens anyway", (t) => {
+    const text = [
+      "graphite_enabled = off",
+      "listener.http.default = 127.0.0.1:8888",
+      "listener.vmq.clustering = 0.0.0.0:44053",
+      "listener.ssl.name.allow_anonymous_override = off",
+      "listener.tcp.default.nr_of_acceptors = 10",
+      "leveldb.compression.algorithm = lz4",
+      "log.sasl.file = /test/log/sasl.log",
+      "accept_eula = yes",
+      "queue_deliver_mode = fanout",
+    ].join("\n");
+    assert.deepEqual(warnings(t, text), []);
+  });
+});
+
+describe("directories", () => {
+  it("take relative paths by their first word, others from the directory of the configuration", (t) => {
+    const text =
+      "vmq_acl.acl_file = ./etc/a/vmq.acl\nlog.console.file = log/x.log\nlog.error.file = /var/e.log\nvmq_passwd.password_file = mine/pw";
+    const configuration = load(t, text);
+    assert.equal(configuration.get("vmq_acl.acl_file"), "/test/etc/a/vmq.acl");
+    assert.equal(configuration.get("log.console.file"), "/test/log/x.log");
+    assert.equal(configuration.get("log.error.file"), "/var/e.log");
+    assert.equal(configuration.get("vmq_passwd.password_file"), "/test/etc/mine/pw");
+  });
+
+  it("given on the command line win over platform_data_dir", (t) => {
+    const text = "platform_data_dir = /elsewhere";
+    const fromFile = load(t, text);
+    assert.equal(fromFile.directories.data, "/elsewhere");
+    assert.equal(fromFile.get("vmq_generic_msg_store.store_dir"), "/elsewhere/msgstore");
+    const given = load(t, text, { given: { data: "/given", log: "/given/log" } });
+    assert.equal(given.get("platform_data_dir"), "/given");
+    assert.equal(given.get("vmq_generic_msg_store.store_dir"), "/given/msgstore");
+    assert.equal(given.get("log.console.file"), "/given/log/console.log");
+    assert.equal(load(t, "").get("vmq_generic_msg_store.store_dir"), "/test/data/msgstore");
+  });
+});
+
+describe("former keys", () => {
+  it("log.crash.size stands for log.crash.rotation.size unless that is set", (t) => {
+    assert.equal(load(t, "").get("log.crash.rotation.size"), 10 * 1024 ** 2);
+    assert.equal(load(t, "log.crash.size = 1MB").get("log.crash.rotation.size"), 1024 ** 2);
+    const both = load(t, "log.crash.rotation.size = 2MB\nlog.crash.size = 1MB");
+    assert.equal(both.get("log.crash.rotation.size"), 2 * 1024 ** 2);
+  });
+});
