@@ -1,6 +1,7 @@
 import type { Message } from "../mqtt/message.ts";
 import { Publication } from "../mqtt/publication.ts";
 import type { Destination, SubscriptionOptions } from "./destination.ts";
+import { subscriptionOptions } from "./subscription-options.ts";
 
 /** The values of `shared_subscription_policy`: whose members are considered, in which order. */
 export type SharedSubscriptionPolicy =
@@ -54,6 +55,9 @@ export interface GroupRules {
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
+
+/** A group takes everything; each member's own options are applied when one is chosen. */
+export const GROUP_OPTIONS = subscriptionOptions(2, false, true);
 
 const LOCAL_ONLINE = 0;
 const REMOTE_ONLINE = 1;
@@ -175,9 +179,9 @@ export class SharedGroup implements Destination {
    * Routes a message within the group that a member held when its session ended [MQTT-4.8.2-6]; that member is to
    * have left before, or it may get the message again. False when nobody could take or keep it.
    */
-  redeliver(message: Message, options: SubscriptionOptions): boolean {
+  redeliver(message: Message): boolean {
     this.publication.fromMessage(message, this.rules.now());
-    return this.offerOnline(this.publication) || this.keep(this.publication, options);
+    return this.offerOnline(this.publication) || this.keep(this.publication, GROUP_OPTIONS);
   }
 
   /** The group has ended: what waits is dropped. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { ManualClock } from "../clock/clock.ts";
 import type { Message } from "../mqtt/message.ts";
 import { Publication } from "../mqtt/publication.ts";
 import type { SubscriptionOptions } from "./destination.ts";
@@ -39,7 +40,7 @@ class Backlog implements GroupBacklog {
     return this.messages.length;
   }
   deliver(publication: Publication): void {
-    this.messages.push(publication.message(0));
+    this.messages.push(publication.message(new ManualClock()));
   }
   drain(group: SharedGroup): void {
     for (let first = this.messages[0]; first !== undefined; first = this.messages[0]) {
@@ -243,14 +244,14 @@ describe("SharedGroups", () => {
     publication.qos = 1;
     publication.buffer = Buffer.from("held");
     publication.payloadEnd = 4;
-    const message = publication.message(0);
+    const message = publication.message(new ManualClock());
     groups.leave(FILTER, ended);
-    assert.equal(group().redeliver(message, QOS2), true);
+    assert.equal(group().redeliver(message), true);
     assert.equal(group().waiting, 1);
     other.online = true;
     group().memberChanged(other);
     assert.deepEqual(other.got, ["held"]);
-    assert.equal(group().redeliver(message, QOS2), true);
+    assert.equal(group().redeliver(message), true);
     assert.deepEqual(other.got, ["held", "held"]);
     assert.deepEqual(ended.got, []);
     publish("x");

@@ -1,6 +1,7 @@
 import { parseTopicFilter } from "../mqtt/topic-filter.ts";
 import type { SubscriptionOptions } from "./destination.ts";
 import {
+  GROUP_OPTIONS,
   type GroupBacklog,
   type GroupMember,
   type GroupRules,
@@ -8,10 +9,6 @@ import {
   type SharedSubscriptionPolicy,
 } from "./shared-group.ts";
 import type { SubscriptionIndex } from "./subscription-index.ts";
-import { subscriptionOptions } from "./subscription-options.ts";
-
-/** A group takes everything; each member's QoS is applied when one is chosen. */
-const GROUP_OPTIONS = subscriptionOptions(2, false, true);
 
 /** What the shared groups of a mountpoint need. */
 export interface SharedGroupsOptions {

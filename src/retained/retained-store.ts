@@ -1,0 +1,265 @@
+import type { Clock } from "../clock/clock.ts";
+import { Message } from "../mqtt/message.ts";
+import type { Publication } from "../mqtt/publication.ts";
+import type { Topic } from "../mqtt/topic.ts";
+import { isTopicName } from "../mqtt/topic-name.ts";
+import type { CommitBatch, CommitParticipant, MessageStore } from "../store/participant.ts";
+import { type MessageMaker, RetainedCursor } from "./retained-cursor.ts";
+import { RetainedRecords } from "./retained-records.ts";
+import { NONE, TopicTree } from "./topic-tree.ts";
+import { END, TopicWalk } from "./topic-walk.ts";
+
+/** What a topic takes in the tree, in bytes, roughly. */
+const TREE_WEIGHT = 110;
+/** What a change that is not committed yet weighs beside its bytes. */
+const CHANGE_WEIGHT = 128;
+/** Messages are copied out into slabs of this size; larger ones get a buffer of their own. */
+const SLAB_SIZE = 64 * 1024;
+const LARGEST_SHARED = 4 * 1024;
+
+/** What the retained store needs of the topic table. */
+export interface RetainedTopics {
+  internText(text: string): Topic;
+  lookUp(buffer: Buffer, start: number, end: number): Topic;
+}
+
+/** One retained message, for `retain show`. */
+export interface RetainedEntry {
+  readonly topic: string;
+  readonly qos: number;
+  readonly payload: Buffer;
+  /** Epoch milliseconds, 0 for never. */
+  readonly expiresAt: number;
+}
+
+/** The key of a record in the table "retained"; neither part contains U+0000. */
+function recordKey(mountpoint: string, topic: string): string {
+  return `${mountpoint}\0${topic}`;
+}
+
+/**
+ * The retained messages of one mountpoint: the last one of each topic, durable, with its QoS and properties.
+ * Records stand outside the JavaScript heap; `Message` objects are made when they are read.
+ */
+export class RetainedStore implements CommitParticipant, MessageMaker {
+  readonly mountpoint: string;
+  dirty = false;
+  private readonly store: MessageStore;
+  private readonly topics: RetainedTopics;
+  private readonly clock: Clock;
+  private readonly records = new RetainedRecords();
+  private readonly tree = new TopicTree(this.records);
+  /** Topics changed since the last commit began. */
+  private changed = new Set<Topic>();
+  /** Messages whose publishers wait for the next commit, and for the one that is under way. */
+  private waiting: Message[] = [];
+  private committing: Message[] = [];
+  private waitingBytes = 0;
+  private committingBytes = 0;
+  /** At most how many messages have an expiry time. */
+  private expiring = 0;
+  private sweep: TopicWalk | null = null;
+  private slab = Buffer.alloc(0);
+  private slabUsed = 0;
+
+  constructor(mountpoint: string, store: MessageStore, topics: RetainedTopics, clock: Clock) {
+    this.mountpoint = mountpoint;
+    this.store = store;
+    this.topics = topics;
+    this.clock = clock;
+  }
+
+  /** Number of retained messages; expired ones count until they are met. */
+  get count(): number {
+    return this.tree.count;
+  }
+
+  /** Memory for all of them, in bytes, estimated. */
+  get bytes(): number {
+    return this.records.bytes + this.tree.count * TREE_WEIGHT;
+  }
+
+  /**
+   * Keeps a publish as its topic's retained message, or with an empty payload deletes the one there is
+   * [MQTT-3.3.1-6]. For QoS 1 and 2 it gives the lasting copy, one place more `unsettled` until this is durable;
+   * for QoS 0 null. Hot path.
+   */
+  set(publication: Publication): Message | null {
+    const { topic } = publication;
+    const payload = publication.payloadEnd - publication.payloadStart;
+    let previous = NONE;
+    if (payload === 0) {
+      previous = this.tree.delete(topic);
+    } else {
+      const expires = publication.expiryInterval >= 0;
+      const expiresAt = expires ? this.clock.now() + publication.expiryInterval * 1000 : 0;
+      const address = this.records.add(publication, expiresAt);
+      previous = this.tree.put(topic, address);
+      if (expires) this.expiring++;
+    }
+    if (previous !== NONE) this.forget(previous);
+    // Deleting what is not there is written too: the deletion before it may not be durable yet.
+    this.change(topic, payload + publication.propertyEnd - publication.propertyStart);
+    if (publication.qos === 0) return null;
+    const message = publication.message(this.clock);
+    message.unsettled++;
+    this.waiting.push(message);
+    return message;
+  }
+
+  /** The retained messages that match a valid filter without `$share`. */
+  read(filter: string): RetainedCursor {
+    return new RetainedCursor(new TopicWalk(this.tree, this.records, filter), this);
+  }
+
+  /** The message of a record, made now; null when it has expired, and it is deleted then. */
+  messageAt(address: number): Message | null {
+    const { records } = this;
+    const expiresAt = records.expiresAt(address);
+    if (expiresAt !== 0 && expiresAt <= this.clock.now()) {
+      this.expire(address);
+      return null;
+    }
+    const source = records.buffer(address);
+    const topicStart = records.topicStart(address);
+    const start = topicStart + records.topicLength(address);
+    const properties = records.propertyLength(address);
+    const size = properties + records.payloadLength(address);
+    const topic = this.topics.lookUp(source, topicStart, start);
+    let buffer = source;
+    let at = start;
+    if (!records.alone(address)) {
+      // The record's memory may be used for another one while this message lives.
+      if (size > LARGEST_SHARED) {
+        buffer = Buffer.allocUnsafeSlow(size);
+        at = 0;
+      } else {
+        if (this.slab.length - this.slabUsed < size) {
+          this.slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
+          this.slabUsed = 0;
+        }
+        buffer = this.slab;
+        at = this.slabUsed;
+        this.slabUsed += size;
+      }
+      source.copy(buffer, at, start, start + size);
+    }
+    const payloadStart = at + properties;
+    return new Message(
+      topic,
+      records.qos(address),
+      true,
+      buffer,
+      payloadStart,
+      at + size,
+      at,
+      payloadStart,
+      expiresAt,
+      null,
+    );
+  }
+
+  /** All messages that have not expired, in no particular order; payloads are copies. The store may change meanwhile. */
+  *entries(): Generator<RetainedEntry> {
+    const { records } = this;
+    const walk = new TopicWalk(this.tree, records, null);
+    for (let address = walk.step(); address !== END; address = walk.step()) {
+      if (address < 0) continue;
+      const expiresAt = records.expiresAt(address);
+      if (expiresAt !== 0 && expiresAt <= this.clock.now()) continue;
+      const start = records.bodyStart(address) + records.propertyLength(address);
+      yield {
+        topic: records.topicText(address),
+        qos: records.qos(address),
+        payload: Buffer.from(records.buffer(address).subarray(start, start + records.payloadLength(address))),
+        expiresAt,
+      };
+    }
+  }
+
+  /**
+   * Goes on looking for expired messages and deletes them, in at most `steps` steps. True while the round is not
+   * finished; the next call after that begins a new one.
+   */
+  sweepExpired(steps: number): boolean {
+    if (this.sweep === null) {
+      if (this.expiring === 0) return false;
+      this.sweep = new TopicWalk(this.tree, this.records, null);
+    }
+    const now = this.clock.now();
+    for (let step = 0; step < steps; step++) {
+      const address = this.sweep.step();
+      if (address === END) {
+        this.sweep = null;
+        return false;
+      }
+      if (address < 0) continue;
+      const expiresAt = this.records.expiresAt(address);
+      if (expiresAt !== 0 && expiresAt <= now) this.expire(address);
+    }
+    return true;
+  }
+
+  /** Takes in a stored value at start-up; false when it is damaged. An expired one is deleted. */
+  restore(text: string, value: Buffer): boolean {
+    if (!isTopicName(text)) return false;
+    const topic = { text, bytes: Buffer.from(text) };
+    const address = this.records.restore(topic, value);
+    if (address === NONE) return false;
+    const previous = this.tree.put(topic, address);
+    if (previous !== NONE) this.forget(previous);
+    const expiresAt = this.records.expiresAt(address);
+    if (expiresAt !== 0) {
+      this.expiring++;
+      if (expiresAt <= this.clock.now()) this.expire(address);
+    }
+    return true;
+  }
+
+  /** See `CommitParticipant`. */
+  collect(batch: CommitBatch): void {
+    const { changed } = this;
+    this.changed = new Set();
+    for (const topic of changed) {
+      const key = recordKey(this.mountpoint, topic.text);
+      const address = this.tree.find(topic);
+      if (address === NONE) batch.deleteRecord("retained", key);
+      else batch.putRecord("retained", key, this.records.storedValue(address));
+    }
+    this.committing = this.waiting;
+    this.committingBytes = this.waitingBytes;
+    this.waiting = [];
+    this.waitingBytes = 0;
+  }
+
+  /** See `CommitParticipant`. */
+  committed(): void {
+    const { committing } = this;
+    this.committing = [];
+    this.store.uncommittedBytes -= this.committingBytes;
+    this.committingBytes = 0;
+    for (const message of committing) message.settleOne();
+  }
+
+  private change(topic: Topic, size: number): void {
+    this.changed.add(topic);
+    const weight = CHANGE_WEIGHT + topic.bytes.length + size;
+    this.waitingBytes += weight;
+    this.store.uncommittedBytes += weight;
+    this.store.touch(this);
+  }
+
+  /** Deletes an expired message. */
+  private expire(address: number): void {
+    const topic = this.topics.internText(this.records.topicText(address));
+    this.tree.delete(topic);
+    this.forget(address);
+    this.change(topic, 0);
+  }
+
+  /** Frees a record that the tree has no more. */
+  private forget(address: number): void {
+    if (this.records.expiresAt(address) !== 0) this.expiring--;
+    this.records.free(address);
+  }
+}
