@@ -3,7 +3,6 @@ import { describe, it } from "node:test";
 import { Publication } from "../mqtt/publication.ts";
 import type { Destination } from "./destination.ts";
 import { Router } from "./router.ts";
-import { SharedGroups } from "./shared-groups.ts";
 import { SubscriptionIndex } from "./subscription-index.ts";
 import { subscriptionOptions } from "./subscription-options.ts";
 import { TopicTable } from "./topic-table.ts";
@@ -13,8 +12,7 @@ const QOS0 = subscriptionOptions(0);
 function set(options: { retain?: boolean } = {}) {
   const log: string[] = [];
   const index = new SubscriptionIndex();
-  const groups = new SharedGroups({ index, groupId: () => 1, makeBacklog: null });
-  const router = new Router(index, groups, {
+  const router = new Router(index, {
     set: () => {
       log.push("retained");
       return null;

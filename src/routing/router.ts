@@ -1,6 +1,5 @@
 import type { Message } from "../mqtt/message.ts";
 import type { Publication } from "../mqtt/publication.ts";
-import type { GroupRules, SharedSubscriptionPolicy } from "./shared-group.ts";
 import type { SubscriptionIndex } from "./subscription-index.ts";
 
 /** Where publishes with the retain flag go first. */
@@ -13,36 +12,31 @@ export interface RetainedSink {
 export class Router {
   private readonly index: SubscriptionIndex;
   private readonly retained: RetainedSink;
-  private readonly groups: GroupRules;
   private publishes = 0;
   private publishing = false;
 
-  constructor(index: SubscriptionIndex, groups: GroupRules, retained: RetainedSink) {
+  constructor(index: SubscriptionIndex, retained: RetainedSink) {
     this.index = index;
-    this.groups = groups;
     this.retained = retained;
   }
 
   /**
    * Hands a publish to every matching subscription and returns how many there were (a shared group counts as one).
    * With the retain flag the retained store comes first. When a lasting copy was needed, it is in
-   * `publication.copy` afterwards, and its `unsettled` says how many places are not safe yet. `policy` is the
-   * publisher's own shared subscription policy, if a plugin gave it one.
+   * `publication.copy` afterwards, and its `unsettled` says how many places are not safe yet.
    * @throws Error when called from within a delivery: a destination must not publish before it has returned.
    */
-  publish(publication: Publication, policy: SharedSubscriptionPolicy | null = null): number {
+  publish(publication: Publication): number {
     if (this.publishing) throw new Error("a destination published while it took a delivery");
     if (publication.retain) this.retained.set(publication);
     const route = this.index.route(publication.topic);
     this.publishing = true;
     this.index.publishing = ++this.publishes;
-    this.groups.publisherPolicy = policy;
     try {
       return route.deliver(publication);
     } finally {
       this.publishing = false;
       this.index.publishing = 0;
-      this.groups.publisherPolicy = null;
     }
   }
 }

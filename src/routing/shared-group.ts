@@ -44,7 +44,7 @@ export interface GroupBacklog {
 export interface GroupRules {
   /** `shared_subscription_policy`. */
   policy: SharedSubscriptionPolicy;
-  /** The publisher's own policy during one publish, or null. */
+  /** The publisher's own policy, set by its session while it calls the router; else null. */
   publisherPolicy: SharedSubscriptionPolicy | null;
   /** `shared_subscription_group_queue`: keep messages for the group while no member is online. */
   groupQueue: boolean;
@@ -179,9 +179,9 @@ export class SharedGroup implements Destination {
    * Routes a message within the group that a member held when its session ended [MQTT-4.8.2-6]; that member is to
    * have left before, or it may get the message again. False when nobody could take or keep it.
    */
-  redeliver(message: Message): boolean {
+  redeliver(message: Message, options: SubscriptionOptions = GROUP_OPTIONS): boolean {
     this.publication.fromMessage(message, this.rules.now());
-    return this.offerOnline(this.publication) || this.keep(this.publication, GROUP_OPTIONS);
+    return this.offerOnline(this.publication) || this.keep(this.publication, options);
   }
 
   /** The group has ended: what waits is dropped. */

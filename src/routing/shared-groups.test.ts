@@ -84,7 +84,7 @@ function set(
     },
     now: () => 0,
   });
-  const router = new Router(index, groups, { set: () => null });
+  const router = new Router(index, { set: () => null });
   const publish = (
     payload: string,
     qos = 1,
@@ -96,7 +96,10 @@ function set(
     publication.qos = qos;
     publication.buffer = Buffer.from(payload);
     publication.payloadEnd = publication.buffer.length;
-    return router.publish(publication, policy);
+    groups.publisherPolicy = policy;
+    const count = router.publish(publication);
+    groups.publisherPolicy = null;
+    return count;
   };
   const group = (): SharedGroup => {
     const found = groups.get(FILTER);
