@@ -92,10 +92,3 @@ export function configUsage(): CommandOutput {
   ]);
   return { exitCode: 1, stdout: "", stderr };
 }
-
-/** The documentation of an option as `vmq-admin describe` shows it; undefined for an unknown key. */
-export function describeKey(key: string): string | undefined {
-  const known = findKey(key);
-  if (known === undefined) return undefined;
-  return text([`${known.key}:`, ...wrap(describeOption(known.option), "  ", 80)]);
-}

@@ -1,48 +1,83 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Configuration } from "./configuration.ts";
 import { load } from "./load.fixture.ts";
 import { pluginSettings } from "./plugin-settings.ts";
+import { runtimeSettings } from "./runtime-settings.ts";
+
+function change(configuration: Configuration, ...pairs: readonly (readonly [string, string])[]) {
+  return configuration.set(new Map(pairs));
+}
 
 describe("a change on the running node", () => {
-  it("counts at once for all who read the option, and calls listeners", (t) => {
+  it("counts at once for all who read the option, and calls each listener once", (t) => {
     const configuration = load(t, "");
     const live = configuration.live("retry_interval");
-    const seen: number[] = [];
+    const seen: string[] = [];
     const stop = configuration.onChange(["retry_interval", "queue_type"], () => {
-      seen.push(configuration.get("retry_interval"));
+      seen.push(`${configuration.get("retry_interval")} ${configuration.get("queue_type")}`);
     });
-    assert.deepEqual(configuration.set("retry_interval", "30"), {
-      ok: true,
-      key: "retry_interval",
-      value: "30",
-    });
-    assert.equal(configuration.get("retry_interval"), 30);
+    assert.deepEqual(change(configuration, ["retry_interval", "30"], ["queue_type", "lifo"]), []);
     assert.equal(live.value, 30);
-    assert.equal(configuration.set("queue_type", "lifo").ok, true);
-    assert.equal(configuration.set("max_inflight_messages", "1").ok, true);
-    assert.deepEqual(seen, [30, 30]);
+    change(configuration, ["max_inflight_messages", "1"]);
+    assert.equal(configuration.get("max_inflight_messages"), 1);
+    assert.deepEqual(seen, ["30 lifo"]);
+    change(configuration, ["retry_interval", "35"]);
+    assert.deepEqual(seen, ["30 lifo", "35 lifo"]);
     stop();
-    configuration.set("retry_interval", "40");
-    assert.deepEqual(seen, [30, 30]);
+    change(configuration, ["retry_interval", "40"]);
+    assert.equal(seen.length, 2);
     assert.equal(live.value, 40);
   });
 
-  it("is refused with the reason and changes nothing", (t) => {
+  it("is refused with the reason, and then nothing changes", (t) => {
     const configuration = load(t, "");
-    assert.deepEqual(configuration.set("retry_interval", "abc"), {
-      ok: false,
-      reason: "invalid",
-      text: "retry_interval = abc: is not a whole number; allowed: a whole number of at least 0",
-    });
-    assert.deepEqual(configuration.set("retry_intervall", "1"), {
-      ok: false,
-      reason: "unknown",
-      text: "retry_intervall: there is no option of this name; did you mean retry_interval?",
-    });
-    const fixed = configuration.set("topic_max_depth", "5");
-    assert.ok(!fixed.ok && fixed.reason === "not_settable");
+    const refusals = change(
+      configuration,
+      ["max_inflight_messages", "5"],
+      ["retry_interval", "abc"],
+      ["retry_intervall", "1"],
+      ["topic_max_depth", "5"],
+    );
+    assert.deepEqual(refusals, [
+      {
+        key: "retry_interval",
+        reason: "invalid",
+        text: "retry_interval = abc: is not a whole number; allowed: a whole number of at least 0",
+      },
+      {
+        key: "retry_intervall",
+        reason: "unknown",
+        text: "retry_intervall: there is no option of this name; did you mean retry_interval?",
+      },
+      {
+        key: "topic_max_depth",
+        reason: "not settable",
+        text: `topic_max_depth: it can only be set in ${configuration.confFile}`,
+      },
+    ]);
+    assert.equal(configuration.get("max_inflight_messages"), 20);
     assert.equal(configuration.get("retry_interval"), 20);
-    assert.equal(configuration.get("topic_max_depth"), 10);
+  });
+
+  it("can be made by commands", (t) => {
+    const settings = runtimeSettings(load(t, ""));
+    assert.deepEqual(
+      ["retry_interval", "topic_max_depth", "nonsense"].map((key) => [
+        settings.isKnown(key),
+        settings.isSettable(key),
+      ]),
+      [
+        [true, true],
+        [true, false],
+        [false, false],
+      ],
+    );
+    assert.deepEqual(settings.set(new Map([["retry_interval", "9"]])), []);
+    assert.equal(settings.value("retry_interval"), "9");
+    assert.match(settings.set(new Map([["retry_interval", "x"]]))[0] ?? "", /^retry_interval = x: /);
+    assert.match(settings.describe("retry_interval"), /^After .*\. Unit: seconds\.$/s);
+    for (const line of settings.describe("retry_interval").split("\n")) assert.ok(line.length <= 78);
   });
 });
 
@@ -53,7 +88,8 @@ describe("what is shown", () => {
     assert.equal(configuration.show("vmq_bridge.tcp.b.password"), "******");
     assert.equal(configuration.show("distributed_cookie"), "******");
     assert.equal(configuration.show("allow_anonymous"), "off");
-    assert.equal(configuration.show("log.syslog.remote.host"), "");
+    assert.equal(configuration.show("log.syslog.remote.host"), undefined);
+    assert.equal(configuration.show("systree_mountpoint"), "");
     assert.equal(configuration.show("nonsense"), undefined);
   });
 

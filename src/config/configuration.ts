@@ -11,11 +11,13 @@ export interface Setting {
   readonly place?: Place;
 }
 
-/** What becomes of a change on the running node. */
-export type Change =
-  | { readonly ok: true; readonly key: string; readonly value: string }
-  /** `text` is the whole reason, ready to be shown. */
-  | { readonly ok: false; readonly reason: "unknown" | "not_settable" | "invalid"; readonly text: string };
+/** Why an option of the running node was not changed. */
+export interface Refusal {
+  readonly key: string;
+  readonly reason: "unknown" | "not settable" | "invalid";
+  /** The whole reason, ready to be shown. */
+  readonly text: string;
+}
 
 /** A value that belongs to a key pattern, with what stands for the free words. */
 export interface NamedValue<T> {
@@ -97,12 +99,14 @@ export class Configuration {
   }
 
   /**
-   * The present value of a known key in the form in which it is shown: paths absolute, secrets masked, the
-   * empty text for an option that has no value. Undefined for an unknown key.
+   * The present value of a key in the form in which it is shown: paths absolute, secrets masked. Undefined for
+   * an option that has no value, and for an unknown key.
    */
   show(key: string): string | undefined {
     const known = findKey(key);
-    return known === undefined ? undefined : this.#shown(known);
+    if (known === undefined) return undefined;
+    if (known.option.default === undefined && !this.#settings.has(known.key)) return undefined;
+    return this.#shown(known);
   }
 
   /** All settings and defaults as sorted lines `key = value`, with secrets masked. */
@@ -119,35 +123,43 @@ export class Configuration {
   }
 
   /**
-   * Changes an option of the running node. The change lasts until the node ends and counts for what reads the
-   * option from now on. Listeners are called before this returns.
+   * Changes options of the running node: all of them, or none when one is refused. The change lasts until the
+   * node ends and counts for what reads the options from now on. Listeners are called before this returns.
+   * Returns why changes are refused.
    */
-  set(key: string, text: string): Change {
+  set(changes: ReadonlyMap<string, string>): readonly Refusal[] {
+    const refusals: Refusal[] = [];
+    const texts = new Map<string, string>();
+    for (const [key, text] of changes) {
+      const refusal = this.#refusal(key, text);
+      if (refusal === undefined) texts.set(findKey(key)?.key ?? key, text);
+      else refusals.push(refusal);
+    }
+    if (refusals.length > 0) return refusals;
+    for (const [key, text] of texts) this.#settings.set(key, { text });
+    const listeners = new Set([...texts.keys()].flatMap((key) => [...(this.#listeners.get(key) ?? [])]));
+    for (const listener of listeners) listener();
+    return [];
+  }
+
+  #refusal(key: string, text: string): Refusal | undefined {
     const known = findKey(key);
     if (known === undefined) {
       const problem: Problem = { key, problem: "there is no option of this name", nearest: nearestKeys(key) };
-      return { ok: false, reason: "unknown", text: formatProblem(problem) };
+      return { key, reason: "unknown", text: formatProblem(problem) };
     }
     if (!known.option.runtime) {
-      return {
-        ok: false,
-        reason: "not_settable",
-        text: `${known.key}: it can only be set in ${this.confFile}`,
-      };
+      return { key, reason: "not settable", text: `${known.key}: it can only be set in ${this.confFile}` };
     }
     const parsed = known.option.read(text, this.#context);
-    if (!parsed.ok) {
-      const problem: Problem = {
-        key: known.key,
-        value: known.option.secret ? MASK : text,
-        problem: parsed.problem,
-        allowed: known.option.type.allowed,
-      };
-      return { ok: false, reason: "invalid", text: formatProblem(problem) };
-    }
-    this.#settings.set(known.key, { text });
-    for (const listener of [...(this.#listeners.get(known.key) ?? [])]) listener();
-    return { ok: true, key: known.key, value: this.#shown(known) };
+    if (parsed.ok) return undefined;
+    const problem: Problem = {
+      key: known.key,
+      value: known.option.secret ? MASK : text,
+      problem: parsed.problem,
+      allowed: known.option.type.allowed,
+    };
+    return { key, reason: "invalid", text: formatProblem(problem) };
   }
 
   /** Calls the listener after each change of one of the keys. Returns how to stop that. */

@@ -195,6 +195,8 @@ describe("warnings", () => {
       "log.sasl.file = /test/log/sasl.log",
       "accept_eula = yes",
       "queue_deliver_mode = fanout",
+      "log.crash.rotation.size = 5MB",
+      "log.console.file.format = json",
     ].join("\n");
     assert.deepEqual(warnings(t, text), []);
   });

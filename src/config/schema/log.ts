@@ -4,8 +4,8 @@ import { file } from "../type/path.ts";
 import { enumeration, flag, string } from "../type/text.ts";
 
 const SYSLOG = later("logging to syslog");
-const ROTATION = later("log rotation");
-const JSON_FORMAT = later("JSON log lines");
+const BY_TIME = later("log rotation by time");
+const REPORTS = compatibility("crash reports hold no state of the broker and are short");
 const SASL = compatibility("it belongs to the Erlang runtime, which this broker does not use");
 
 const sizeOrInfinity = numberOr(byteSize({ min: 1 }), { infinity: Infinity });
@@ -17,7 +17,6 @@ function rotationSize(log: string, size: string): Option<number> {
   return option(sizeOrInfinity, size, {
     doc: `The size above which ${log} is renamed and begun anew.`,
     visibility: "live",
-    status: ROTATION,
   });
 }
 
@@ -25,7 +24,6 @@ function rotationKeep(log: string): Option<number> {
   return option(integer({ min: 0 }), "5", {
     doc: `How many older files of ${log} are kept.`,
     visibility: "live",
-    status: ROTATION,
   });
 }
 
@@ -33,7 +31,6 @@ function rotationCompress(log: string): Option<boolean> {
   return option(flag, "off", {
     doc: `Compresses older files of ${log}.`,
     visibility: "live",
-    status: ROTATION,
   });
 }
 
@@ -52,12 +49,10 @@ export const log = {
   "log.console.console.format": option(format, "text", {
     doc: "Whether lines on standard output are plain text or JSON objects.",
     visibility: "live",
-    status: JSON_FORMAT,
   }),
   "log.console.file.format": option(format, "text", {
     doc: "Whether lines in log.console.file are plain text or JSON objects.",
     visibility: "live",
-    status: JSON_FORMAT,
   }),
   "log.console.rotation.size": rotationSize("the log", "infinity"),
   "log.console.rotation.keep": rotationKeep("the log"),
@@ -73,7 +68,6 @@ export const log = {
   "log.error.file.format": option(format, "text", {
     doc: "Whether lines in log.error.file are plain text or JSON objects.",
     visibility: "live",
-    status: JSON_FORMAT,
   }),
   "log.error.rotation.size": rotationSize("the error log", "infinity"),
   "log.error.rotation.keep": rotationKeep("the error log"),
@@ -87,15 +81,15 @@ export const log = {
     visibility: "live",
   }),
   "log.crash.maximum_message_size": option(byteSize({ min: 1 }), "64KB", {
-    doc: "The longest report in the crash log; what is longer is cut off.",
+    doc: "The longest report in the crash log.",
+    status: REPORTS,
   }),
   "log.crash.size": option(byteSize({ min: 0 }), "10MB", {
     doc: "The older name of log.crash.rotation.size, which goes before it.",
-    status: ROTATION,
   }),
   "log.crash.rotation": option(string, "$D0", {
     doc: "When the crash log is rotated besides by its size: $D0 every day at midnight, $D23 every day at 23 o'clock, $W0D23 on Sundays at 23 o'clock, $M1D0 on the first day of each month. The empty text rotates by size only.",
-    status: ROTATION,
+    status: BY_TIME,
   }),
   "log.crash.rotation.size": rotationSize("the crash log", "10MB"),
   "log.crash.rotation.keep": rotationKeep("the crash log"),
@@ -105,6 +99,7 @@ export const log = {
   }),
   "log.template": option(enumeration("simple", "extended"), "extended", {
     doc: "The layout of a line of text: extended has the level in brackets, simple before a colon.",
+    status: later("the simple layout of log lines"),
   }),
   "log.sasl": option(flag, "off", { doc: "Writes reports of the runtime's supervisors.", status: SASL }),
   "log.sasl.file": option(file, "./log/sasl.log", { doc: "The file of these reports.", status: SASL }),

@@ -1,7 +1,7 @@
 import type { Option, Options } from "../option.ts";
 import { runtimeHealth } from "./health.ts";
 import { http } from "./http.ts";
-import { listenerOptions } from "./listener/listener.ts";
+import { listenerOptions, singleListenerOptions } from "./listener/listener.ts";
 import { log } from "./log.ts";
 import { metrics } from "./metrics.ts";
 import { cluster, erlang, node } from "./node.ts";
@@ -18,6 +18,7 @@ import { leveldb, messageStore, metadataStores } from "./store.ts";
 const namedOptions = {
   ...access,
   ...session,
+  ...singleListenerOptions,
   ...plugins,
   ...passwd,
   ...acl,

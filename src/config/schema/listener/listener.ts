@@ -158,29 +158,32 @@ function httpModuleOptions(kind: "http" | "https"): Readonly<Record<string, Opti
   };
 }
 
+/** Options of listeners that have one level only. */
+export const singleListenerOptions = {
+  "listener.ssl.pskfile": option(file, "./etc/vmq.psk", {
+    doc: "The file with pre-shared keys: a line for each, with the identity, the separator and the key.",
+    visibility: "live",
+    status: listenerStatus("ssl"),
+  }),
+  "listener.ssl.pskfile_separator": option(character, ":", {
+    doc: "What stands between identity and key in that file.",
+    visibility: "commented",
+    status: listenerStatus("ssl"),
+  }),
+  crl_refresh_interval: option(integer({ min: 0 }), "60000", {
+    doc: "How often files of revoked certificates are read again; 0 never.",
+    unit: "milliseconds",
+    status: listenerStatus("ssl"),
+  }),
+};
+
 function allListenerOptions(): Readonly<Record<string, Option<unknown>>> {
   const all: Record<string, Option<unknown>> = {};
   for (const kind of listenerKinds) all[`listener.${kind}.$name`] = address(kind);
   for (const [name, attribute] of Object.entries(listenerAttributes)) {
     for (const [key, entry] of optionsOf(name, attribute)) all[key] = entry;
   }
-  const status = listenerStatus("ssl");
-  all["listener.ssl.pskfile"] = option(file, "./etc/vmq.psk", {
-    doc: "The file with pre-shared keys: a line for each, with the identity, the separator and the key.",
-    visibility: "live",
-    status,
-  });
-  all["listener.ssl.pskfile_separator"] = option(character, ":", {
-    doc: "What stands between identity and key in that file.",
-    visibility: "commented",
-    status,
-  });
-  all.crl_refresh_interval = option(integer({ min: 0 }), "60000", {
-    doc: "How often files of revoked certificates are read again; 0 never.",
-    unit: "milliseconds",
-    status,
-  });
-  return { ...all, ...httpModuleOptions("http"), ...httpModuleOptions("https") };
+  return { ...all, ...singleListenerOptions, ...httpModuleOptions("http"), ...httpModuleOptions("https") };
 }
 
 /** All options of listeners. */

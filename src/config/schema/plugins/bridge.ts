@@ -61,6 +61,7 @@ function common(visibility: Visibility): Readonly<Record<string, Option<unknown>
     pubrel_queue_ratio: option(percent, "0%", {
       doc: "Which share of the waiting messages may be second steps of QoS 2.",
       visibility,
+      usual: ["0"],
       status,
     }),
     queue_dir: optional(directory, {
