@@ -68,9 +68,9 @@ const NAMES: readonly string[] = reasonCodeNames();
 function reasonCodeNames(): string[] {
   const names = new Array<string>(256).fill("");
   for (const [name, code] of Object.entries(ReasonCode)) {
-    if (names[code] === "") {
-      names[code] = name.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
-    }
+    if (names[code] !== "") continue;
+    const words = name.match(/QoS\d?|[A-Z][a-z]*/g) ?? [];
+    names[code] = words.map((word) => (word.startsWith("QoS") ? word : word.toLowerCase())).join(" ");
   }
   return names;
 }
