@@ -1,4 +1,5 @@
 import { createHash, pbkdf2, randomBytes, timingSafeEqual } from "node:crypto";
+import { WorkLimit } from "./work-limit.ts";
 
 /** A stored password: VerneMQ's one-pass SHA-512 (`$6$`), or Mosquitto's PBKDF2 (`$7$`). */
 export type PasswordHash =
@@ -12,6 +13,9 @@ const HASH_LENGTH = 64;
 /** Iterations that a file may ask for: more would be a way to keep the broker busy. */
 const MOST_ITERATIONS = 10_000_000;
 const LONGEST_SALT = 1024;
+
+/** One thread of the pool at a time; what waits longer than the hook's deadline is refused anyway. */
+const slowWork = new WorkLimit(1, 1000);
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
@@ -51,10 +55,14 @@ export function hashPassword(password: string): string {
  */
 export function verifyPassword(stored: PasswordHash, password: Buffer): boolean | Promise<boolean> {
   if (stored.kind === "sha512") return timingSafeEqual(sha512(password, stored.salt), stored.hash);
+  return slowWork.run(() => verifyPbkdf2(stored.iterations, stored.salt, stored.hash, password));
+}
+
+function verifyPbkdf2(iterations: number, salt: Buffer, hash: Buffer, password: Buffer): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    pbkdf2(password, stored.salt, stored.iterations, HASH_LENGTH, "sha512", (cause, hash) => {
+    pbkdf2(password, salt, iterations, HASH_LENGTH, "sha512", (cause, derived) => {
       if (cause !== null) reject(cause);
-      else resolve(timingSafeEqual(hash, stored.hash));
+      else resolve(timingSafeEqual(derived, hash));
     });
   });
 }
