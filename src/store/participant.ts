@@ -1,4 +1,11 @@
 import type { Message } from "../mqtt/message.ts";
+import type { Topic } from "../mqtt/topic.ts";
+
+/** Where stored messages get their topics from: the topic table of the queue's mountpoint. */
+export interface StoredTopics {
+  /** The interned topic of that name, which was valid when it was published. Never fails. */
+  internText(text: string): Topic;
+}
 
 /** What a queue remembers on disk beside its references, in one small value. */
 export interface QueueHead {
@@ -39,7 +46,7 @@ export interface StoredReference {
 export interface CommitBatch {
   /**
    * Adds one reference of `queue` to a message; puts the message's body into this batch's segment if it is in none.
-   * References of one queue must be added in a row, in ascending sequence order.
+   * References of one queue must be added in a row, in ascending sequence order, also over all its commits.
    */
   reference(
     queue: number,
@@ -52,7 +59,10 @@ export interface CommitBatch {
   ): void;
   /** Replaces the head of a queue; a queue gives it with every commit in which it takes part. References below `doneBelow` and bodies nobody refers to are removed by the store. */
   head(queue: number, head: QueueHead): void;
-  /** The stored reference `sequence` of `queue`, to the body in `segment`, is done: the segment lives for one less. */
+  /**
+   * The stored reference `sequence` of `queue`, to the body in `segment`, is done. Tells the store how much of a segment
+   * is dead, so that it knows when rewriting pays; what may be removed it knows from the heads alone.
+   */
   release(queue: number, sequence: number, segment: number): void;
   /** Removes a queue with its head and all references. */
   removeQueue(queue: number): void;
@@ -85,9 +95,15 @@ export interface MessageStore {
   /**
    * Reads up to `limit` stored references of a queue from sequence `from` on, in order, done ones (by the stored head)
    * left out, with their messages; bodies share the segment's buffer. References not yet committed are not seen.
-   * An entry whose body is damaged is left out, counted and logged.
+   * An entry whose body is damaged is left out, counted and logged. May give fewer than `limit` though there are more
+   * (large bodies); none at all means there are no more.
    */
-  readReferences(queue: number, from: number, limit: number): Promise<StoredReference[]>;
+  readReferences(
+    queue: number,
+    from: number,
+    limit: number,
+    topics: StoredTopics,
+  ): Promise<StoredReference[]>;
   /** The stored head of a queue, or null. */
   readHead(queue: number): Promise<QueueHead | null>;
   /** The heads of all queues, for start-up; in batches so that memory stays flat. */

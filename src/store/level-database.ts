@@ -1,0 +1,153 @@
+import { ClassicLevel } from "classic-level";
+import type { Database, Entry, ScanOptions, Snapshot, WriteSet } from "./database.ts";
+import type { KeyRange } from "./keys.ts";
+
+/** What LevelDB is told. All sizes in bytes. */
+export interface LevelOptions {
+  readonly cacheBytes: number;
+  readonly writeBufferBytes: number;
+  readonly blockBytes: number;
+  readonly blockRestartInterval: number;
+  readonly maxOpenFiles: number;
+  readonly compression: boolean;
+}
+
+type Level = ClassicLevel<Buffer, Buffer>;
+
+const PAGE_ENTRIES = 1000;
+const PAGE_BYTES = 256 * 1024;
+const EMPTY = Buffer.alloc(0);
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+/** The code that LevelDB's binding gave an error or its cause: `LEVEL_LOCKED`, `LEVEL_CORRUPTION`, `LEVEL_IO_ERROR` … */
+export function levelCode(error: unknown): string {
+  for (let current: unknown = error; current instanceof Error; current = current.cause) {
+    const code: unknown = Reflect.get(current, "code");
+    if (typeof code === "string" && code !== "LEVEL_DATABASE_NOT_OPEN") return code;
+  }
+  return "";
+}
+
+/** The innermost message of an error: what LevelDB itself said. */
+export function levelMessage(error: unknown): string {
+  let current = asError(error);
+  while (current.cause instanceof Error) current = current.cause;
+  return current.message;
+}
+
+class LevelSnapshot implements Snapshot {
+  readonly #level: Level;
+  readonly #snapshot: ReturnType<Level["snapshot"]>;
+
+  constructor(level: Level) {
+    this.#level = level;
+    this.#snapshot = level.snapshot();
+  }
+
+  async get(keys: readonly Buffer[]): Promise<(Buffer | undefined | Error)[]> {
+    const options = { snapshot: this.#snapshot, fillCache: false };
+    try {
+      return await this.#level.getMany([...keys], options);
+    } catch (error) {
+      if (levelCode(error) !== "LEVEL_CORRUPTION") throw error;
+    }
+    // One unreadable block fails them all: read one by one.
+    return Promise.all(
+      keys.map((key) =>
+        this.#level.get(key, options).catch((error: unknown) => {
+          if (levelCode(error) === "LEVEL_CORRUPTION") return asError(error);
+          throw error;
+        }),
+      ),
+    );
+  }
+
+  async *scan(range: KeyRange, options: ScanOptions = {}): AsyncGenerator<readonly Entry[]> {
+    let { gte, lt }: { gte: Buffer; lt: Buffer } = range;
+    let pageEntries = options.pageEntries ?? PAGE_ENTRIES;
+    const { reverse = false, keysOnly = false } = options;
+    for (;;) {
+      const iterator = this.#level.iterator({
+        gte,
+        lt,
+        reverse,
+        values: !keysOnly,
+        snapshot: this.#snapshot,
+        highWaterMarkBytes: options.pageBytes ?? PAGE_BYTES,
+      });
+      try {
+        for (;;) {
+          const page = await iterator.nextv(pageEntries);
+          const last = page.at(-1);
+          if (last === undefined) return;
+          yield keysOnly ? page.map(([key]) => [key, EMPTY] as const) : page;
+          if (reverse) lt = last[0];
+          else gte = Buffer.concat([last[0], Buffer.from([0])]);
+        }
+      } catch (error) {
+        if (levelCode(error) !== "LEVEL_CORRUPTION") throw error;
+        // LevelDB skips blocks that it cannot read and says so at the end, when the page is lost with it. Going on one
+        // by one gives all that can be read.
+        if (pageEntries === 1) {
+          options.onDamage?.(asError(error));
+          return;
+        }
+        pageEntries = 1;
+      } finally {
+        await iterator.close();
+      }
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#snapshot.close();
+  }
+}
+
+/** A LevelDB database. */
+export class LevelDatabase implements Database {
+  readonly #level: Level;
+
+  private constructor(level: Level) {
+    this.#level = level;
+  }
+
+  /** Opens the database in a directory, or makes one there. Rejects with LevelDB's error as cause. */
+  static async open(directory: string, options: LevelOptions): Promise<LevelDatabase> {
+    const level: Level = new ClassicLevel<Buffer, Buffer>(directory, {
+      keyEncoding: "buffer",
+      valueEncoding: "buffer",
+      cacheSize: options.cacheBytes,
+      writeBufferSize: options.writeBufferBytes,
+      blockSize: options.blockBytes,
+      blockRestartInterval: options.blockRestartInterval,
+      maxOpenFiles: options.maxOpenFiles,
+      compression: options.compression,
+    });
+    await level.open();
+    return new LevelDatabase(level);
+  }
+
+  async write(set: WriteSet, sync: boolean): Promise<void> {
+    const { keys, values } = set;
+    const batch = this.#level.batch();
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] ?? EMPTY;
+      const value = values[i];
+      if (value === null || value === undefined) batch.del(key);
+      else batch.put(key, value);
+    }
+    await batch.write({ sync });
+  }
+
+  snapshot(): Snapshot {
+    return new LevelSnapshot(this.#level);
+  }
+
+  close(): Promise<void> {
+    return this.#level.close();
+  }
+}

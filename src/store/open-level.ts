@@ -1,0 +1,148 @@
+import { constants } from "node:fs";
+import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { ClassicLevel } from "classic-level";
+import type { Logger } from "../log/logger.ts";
+import { LevelDatabase, type LevelOptions, levelCode, levelMessage } from "./level-database.ts";
+
+/** File with the process id of the owner, in the store's directory. */
+const OWNER_FILE = "owner.pid";
+const DIRECTORY_MODE = 0o700;
+const FILE_MODE = 0o600;
+
+/** The store's directory cannot be used; the message is for the person who starts the broker. */
+export class StoreOpenError extends Error {
+  override readonly name = "StoreOpenError";
+}
+
+/** An opened database and what opening it brought to light. */
+export interface OpenedLevel {
+  readonly database: LevelDatabase;
+  /** Something is missing: the database was repaired, or LevelDB dropped a part of its log. */
+  readonly damaged: boolean;
+}
+
+/**
+ * Opens the database in a directory that this process alone uses. What LevelDB drops silently is reported; a database
+ * that does not open is repaired after a copy of it was put aside.
+ *
+ * @param now epoch milliseconds, for the name of the copy
+ * @throws StoreOpenError when another process has it, the file system refuses, or it cannot be repaired
+ */
+export async function openLevel(
+  directory: string,
+  options: LevelOptions,
+  log: Logger,
+  now: number,
+): Promise<OpenedLevel> {
+  await prepare(directory);
+  const headless = await isHeadless(directory);
+  try {
+    // LevelDB would begin an empty database in place of one whose CURRENT file is gone.
+    if (headless) throw new Error("the file CURRENT is missing");
+    const database = await LevelDatabase.open(directory, options);
+    await claim(directory);
+    const dropped = await droppedLines(directory);
+    for (const line of dropped)
+      log.error("store_dropped", `the message store lost data: LevelDB says: ${line}`);
+    return { database, damaged: dropped.length > 0 };
+  } catch (error) {
+    if (!headless && !isDamage(error)) throw await refusal(directory, error);
+    log.error(
+      "store_damaged",
+      `the message store in ${directory} does not open and is repaired: ${levelMessage(error)}`,
+    );
+  }
+  return repair(directory, options, log, now);
+}
+
+/** Gives the directory up. */
+export async function releaseLevel(directory: string): Promise<void> {
+  await rm(join(directory, OWNER_FILE), { force: true });
+}
+
+async function prepare(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
+    // LevelDB makes files that everybody may read: the directory keeps others out.
+    await chmod(directory, DIRECTORY_MODE);
+  } catch (error) {
+    throw new StoreOpenError(
+      `the message store's directory ${directory} cannot be used: ${levelMessage(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+async function isHeadless(directory: string): Promise<boolean> {
+  const files = await readdir(directory);
+  return !files.includes("CURRENT") && files.some((name) => /^MANIFEST-\d+$|^\d+\.(ldb|sst|log)$/.test(name));
+}
+
+/** Whether repairing can help: not against locks, permissions, full disks. */
+function isDamage(error: unknown): boolean {
+  const code = levelCode(error);
+  if (code === "LEVEL_CORRUPTION") return true;
+  return code !== "LEVEL_LOCKED" && /no such file|not exist/i.test(levelMessage(error));
+}
+
+async function refusal(directory: string, error: unknown): Promise<StoreOpenError> {
+  if (levelCode(error) !== "LEVEL_LOCKED") {
+    return new StoreOpenError(`the message store in ${directory} cannot be opened: ${levelMessage(error)}`, {
+      cause: error,
+    });
+  }
+  const owner = await readFile(join(directory, OWNER_FILE), "utf8").catch(() => "");
+  const pid = /^\d+/.exec(owner)?.[0];
+  return new StoreOpenError(
+    `the message store in ${directory} is in use by another broker${pid === undefined ? "" : ` (process ${pid})`}: ` +
+      "one data directory serves one process; stop that one or set another data directory",
+    { cause: error },
+  );
+}
+
+/** Leaves our process id for the message that another process prints. The lock is LevelDB's: this may fail. */
+async function claim(directory: string): Promise<void> {
+  await writeFile(join(directory, OWNER_FILE), `${process.pid}\n`, { mode: FILE_MODE }).catch(
+    () => undefined,
+  );
+}
+
+/** What LevelDB's own log says of this opening about data that it left out. */
+async function droppedLines(directory: string): Promise<string[]> {
+  const text = await readFile(join(directory, "LOG"), "utf8").catch(() => "");
+  return text
+    .split("\n")
+    .filter((line) => /dropping \d+ bytes|corruption|ignoring error/i.test(line))
+    .map((line) => line.replace(/^\S+ \S+ /, ""));
+}
+
+async function repair(
+  directory: string,
+  options: LevelOptions,
+  log: Logger,
+  now: number,
+): Promise<OpenedLevel> {
+  const stamp = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, "");
+  const aside = join(dirname(directory), `msgstore.damaged-${stamp}`);
+  try {
+    await cp(directory, aside, { recursive: true, errorOnExist: true, mode: constants.COPYFILE_FICLONE });
+    await chmod(aside, DIRECTORY_MODE);
+    await ClassicLevel.repair(directory);
+    const database = await LevelDatabase.open(directory, options);
+    await claim(directory);
+    log.warning(
+      "store_repaired",
+      `the message store in ${directory} was repaired, what could not be saved is lost; the files as they were are in ${aside}`,
+    );
+    return { database, damaged: true };
+  } catch (error) {
+    throw new StoreOpenError(
+      `the message store in ${directory} is damaged and could not be repaired: ${levelMessage(error)}; ` +
+        "to start without the stored messages move the directory away",
+      { cause: error },
+    );
+  }
+}

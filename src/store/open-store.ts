@@ -1,0 +1,53 @@
+import type { Logger } from "../log/logger.ts";
+import { ensureFormat, FORMAT_VERSION, MIGRATIONS, type Migration } from "./format.ts";
+import { openLevel, releaseLevel } from "./open-level.ts";
+import type { StoreOptions } from "./options.ts";
+import type { HealthListener } from "./recovery.ts";
+import { restoreHeads } from "./restore-heads.ts";
+import { readStart } from "./start.ts";
+import { DurableStore } from "./store.ts";
+import { type StoreTimers, systemTimers } from "./timers.ts";
+
+export interface StoreDependencies {
+  readonly log: Logger;
+  /** Told when the disk refuses writes (the reason), and when that is over (null). */
+  readonly onHealth?: HealthListener;
+  readonly timers?: StoreTimers;
+  /** Another format than this program's, for tests. */
+  readonly format?: { readonly version: number; readonly migrations: readonly Migration[] };
+}
+
+/**
+ * Opens the message store in a directory (made if there is none), which this process then owns until `close`.
+ *
+ * @throws StoreOpenError when another process has it or it cannot be opened nor repaired
+ * @throws FormatError when a newer version of the broker has written it
+ */
+export async function openStore(
+  directory: string,
+  options: StoreOptions,
+  dependencies: StoreDependencies,
+): Promise<DurableStore> {
+  const { log, timers = systemTimers, onHealth = () => undefined } = dependencies;
+  const { version, migrations } = dependencies.format ?? { version: FORMAT_VERSION, migrations: MIGRATIONS };
+  const open = () => openLevel(directory, options, log, timers.now());
+  const { database, damaged } = await open();
+  try {
+    const found = await ensureFormat(database, directory, damaged, version, migrations);
+    if (found > 0 && found < version) {
+      log.info("store_migrated", `the message store was brought from format ${found} to format ${version}`);
+    }
+    if (damaged) await restoreHeads(database, log);
+    return new DurableStore(database, await readStart(database), options, {
+      log,
+      timers,
+      onHealth,
+      reopen: async () => (await open()).database,
+      onClosed: () => releaseLevel(directory),
+    });
+  } catch (error) {
+    await database.close();
+    await releaseLevel(directory);
+    throw error;
+  }
+}
