@@ -2,6 +2,8 @@ import { Metric } from "../metrics/metric.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Publication } from "../mqtt/publication.ts";
 import type { Destination, SubscriptionOptions } from "../routing/destination.ts";
+import type { GroupMember, SharedGroup } from "../routing/shared-group.ts";
+import { subscriptionOptions } from "../routing/subscription-options.ts";
 import type { CommitBatch, CommitParticipant, QueueHead } from "../store/participant.ts";
 import {
   DONE,
@@ -12,7 +14,6 @@ import {
   RELEASED,
   RETAIN,
   SENT,
-  type SharedOrigin,
   STORED,
   UNSETTLED,
 } from "./entry-ring.ts";
@@ -30,6 +31,8 @@ const LOAD_RETRY_MILLISECONDS = 1_000;
 const RESIDENT = 4_096;
 /** How many retained messages are taken from their source at once. */
 const RETAINED_BATCH = 64;
+/** How a message goes back to its group: as it was published. */
+const REDELIVERED = subscriptionOptions(2, false, true);
 /** What an uncommitted entry weighs beside its bytes. */
 const ENTRY_WEIGHT = 128;
 
@@ -53,7 +56,9 @@ interface WaitingQos0 {
  *
  * QoS 0 messages are sent at once, or wait in a list of their own while the connection is congested.
  */
-export class SubscriberQueue implements Destination, CommitParticipant {
+export class SubscriberQueue implements Destination, GroupMember, CommitParticipant {
+  /** Queues of this worker are local; one of another node will be a link. */
+  readonly local = true;
   readonly owner: SubscriberId;
   limits: QueueLimits;
   readonly context: QueueContext;
@@ -144,6 +149,23 @@ export class SubscriberQueue implements Destination, CommitParticipant {
     this.accept(publication, qos, options.retainAsPublished && publication.retain, options.identifier, null);
   }
 
+  /** One publish through a shared subscription; refused when it would be dropped, so that another member gets it. */
+  deliverShared(publication: Publication, options: SubscriptionOptions, group: SharedGroup): boolean {
+    let qos = publication.qos;
+    if (options.qos < qos || this.limits.upgradeOutgoingQos) qos = options.qos;
+    const { receiver } = this;
+    if (receiver === null && (qos === 0 || !this.persistent)) return false;
+    const limit = receiver === null ? this.limits.maxOfflineMessages : this.limits.maxOnlineMessages;
+    if (limit >= 0 && this.waiting >= limit) return false;
+    return this.accept(
+      publication,
+      qos,
+      options.retainAsPublished && publication.retain,
+      options.identifier,
+      group,
+    );
+  }
+
   /**
    * Takes a publish at delivery QoS `qos`. False when it was not kept (full, or QoS 0 and offline). Hot path.
    * A queue that is stored keeps QoS 1 and 2 unsettled until they are committed or acknowledged.
@@ -153,7 +175,7 @@ export class SubscriberQueue implements Destination, CommitParticipant {
     qos: number,
     retain: boolean,
     identifier: number,
-    group: SharedOrigin | null,
+    group: SharedGroup | null,
   ): boolean {
     const receiver = this.receiver;
     const { counters } = this.context;
@@ -780,7 +802,9 @@ export class SubscriberQueue implements Destination, CommitParticipant {
           );
           this.#loadedEnd++;
         }
-        if (references.length < LOAD_BATCH) this.#skipGap();
+        // Fewer than asked for is not the end (large bodies): none is, or what lies behind the gap.
+        const end = references.at(-1);
+        if (end === undefined || end.sequence >= this.#gapEnd) this.#skipGap();
         if (this.#loadedEnd === this.#gapEnd) this.#closeGap();
         this.pump();
       },
@@ -845,7 +869,7 @@ export class SubscriberQueue implements Destination, CommitParticipant {
       if (message === null || (state & DONE) !== 0) continue;
       const sent = first + offset < Math.max(this.#cursor, this.#sentBelow);
       const group = ring.extra(slot)?.group ?? null;
-      if (group !== null && (!sent || (state & QOS_MASK) === 1)) group.redeliver(message);
+      if (group !== null && (!sent || (state & QOS_MASK) === 1)) group.redeliver(message, REDELIVERED);
       if ((state & UNSETTLED) !== 0) {
         this.context.store.uncommittedBytes -= weight(message);
         message.settleOne();
@@ -867,14 +891,14 @@ export class SubscriberQueue implements Destination, CommitParticipant {
         from = sequence + 1;
         if (sequence >= this.#gapEnd || group === 0) continue;
         if (qos === 2 && sequence < this.#sentBelow) continue;
-        this.context.groupById(group)?.redeliver(message);
+        this.context.groupById(group)?.redeliver(message, REDELIVERED);
       }
-      if (references.length < LOAD_BATCH) return;
+      if (references.length === 0) return;
     }
   }
 }
 
-function extraOf(identifier: number, group: SharedOrigin | null): EntryExtra {
+function extraOf(identifier: number, group: SharedGroup | null): EntryExtra {
   return { identifiers: identifier === 0 ? null : [identifier], group };
 }
 
