@@ -1,4 +1,6 @@
 import { type Logger, silentLogger } from "../log/logger.ts";
+import { Publication } from "../mqtt/publication.ts";
+import { Topic } from "../mqtt/topic.ts";
 import type { PluginRuntime, PluginTimers } from "./runtime.ts";
 
 /** Timers that a test moves by hand. */
@@ -67,4 +69,14 @@ export function testRuntime(
   logger: Logger = silentLogger,
 ): PluginRuntime {
   return { logger, timers, deadline: 5000 };
+}
+
+/** A publication as the decoder would fill it, standing in a read buffer with other bytes around. */
+export function publicationOf(topic: string, payload: string): Publication {
+  const publication = new Publication();
+  publication.topic = new Topic(topic, Buffer.from(topic), topic.split("/").length);
+  publication.buffer = Buffer.from(`before${payload}after`);
+  publication.payloadStart = 6;
+  publication.payloadEnd = 6 + Buffer.byteLength(payload);
+  return publication;
 }
