@@ -3,11 +3,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { checkCommand, configUsage, describeCommand, effectiveCommand, generateCommand } from "./commands.ts";
-import { shippedConfFile } from "./conf-file.ts";
+import { shippedConfFile } from "./generate/conf-file.ts";
+import { referencePage } from "./generate/reference-page.ts";
 import { resolveListeners } from "./listeners.ts";
-import { requestFor } from "./load.fixture.ts";
 import { loadConfiguration } from "./load.ts";
-import { referencePage } from "./reference-page.ts";
+import { requestFor } from "./load-test-support.ts";
 import { listenerAttributes } from "./schema/listener/listener.ts";
 import { allOptions } from "./schema/schema.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Configuration } from "./configuration.ts";
-import { load } from "./load.fixture.ts";
+import { load } from "./load-test-support.ts";
 import { pluginSettings } from "./plugin-settings.ts";
 import { runtimeSettings } from "./runtime-settings.ts";
 

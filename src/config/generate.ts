@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { shippedConfFile } from "./conf-file.ts";
-import { referencePage } from "./reference-page.ts";
+import { shippedConfFile } from "./generate/conf-file.ts";
+import { referencePage } from "./generate/reference-page.ts";
 
 /*
  * Writes the files that are generated from the schema: etc/vernemq.conf and docs/configuration.md. With --check

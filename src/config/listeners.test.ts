@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { type ListenerConfiguration, resolveListeners } from "./listeners.ts";
-import { load } from "./load.fixture.ts";
+import { load } from "./load-test-support.ts";
 import { allOptions } from "./schema/schema.ts";
 
 function listeners(context: TestContext, ...lines: readonly string[]): readonly ListenerConfiguration[] {

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { chmodSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { errorsOf, load, requestFor, warningsOf } from "./load.fixture.ts";
 import { loadConfiguration } from "./load.ts";
+import { errorsOf, load, requestFor, warningsOf } from "./load-test-support.ts";
 
 function errors(context: TestContext, text: string): readonly string[] {
   return errorsOf(requestFor(context, { "vernemq.conf": text }));

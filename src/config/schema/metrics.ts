@@ -4,7 +4,6 @@ import { flag, string, stringOrQuotes, word } from "../type/text.ts";
 
 const GRAPHITE = later("metrics for Graphite");
 const HTTP = later("the HTTP interface");
-const SYSTREE = later("metrics below $SYS");
 const milliseconds = integer({ min: 0 });
 
 /** Metrics as MQTT messages, for Prometheus and for Graphite. */
@@ -13,24 +12,20 @@ export const metrics = {
     doc: "Publishes the broker's metrics to topics below $SYS/, followed by the name of the node.",
     visibility: "live",
     runtime: true,
-    status: SYSTREE,
   }),
   systree_interval: option(milliseconds, "20000", {
     doc: "How often the metrics are published; 0 never.",
     visibility: "live",
     runtime: true,
     unit: "milliseconds",
-    status: SYSTREE,
   }),
   systree_mountpoint: option(string, "", {
     doc: "The mountpoint in which the metrics are published.",
-    status: SYSTREE,
   }),
   systree_qos: option(integer({ min: 0, max: 2 }), "0", {
     doc: "The QoS with which the metrics are published.",
-    status: SYSTREE,
   }),
-  systree_retain: option(flag, "off", { doc: "Keeps the metrics as retained messages.", status: SYSTREE }),
+  systree_retain: option(flag, "off", { doc: "Keeps the metrics as retained messages." }),
   systree_reg_view: option(word, "vmq_reg_trie", {
     doc: "The routing table through which the metrics are published.",
     status: compatibility("there is one routing table"),

@@ -1,9 +1,9 @@
-import { describeOption } from "./description.ts";
-import type { Option, OptionFacts } from "./option.ts";
-import { quoteValue } from "./reader/quote.ts";
-import type { Attribute } from "./schema/listener/attribute.ts";
-import { listenerAttributes } from "./schema/listener/listener.ts";
-import { areas } from "./schema/schema.ts";
+import { describeOption } from "../description.ts";
+import type { Option, OptionFacts } from "../option.ts";
+import { quoteValue } from "../reader/quote.ts";
+import type { Attribute } from "../schema/listener/attribute.ts";
+import { listenerAttributes } from "../schema/listener/listener.ts";
+import { areas } from "../schema/schema.ts";
 
 const HEAD = `# Configuration reference
 

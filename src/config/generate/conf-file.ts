@@ -1,8 +1,8 @@
-import { describeOption } from "./description.ts";
-import type { Option } from "./option.ts";
-import { quoteValue } from "./reader/quote.ts";
-import { areas } from "./schema/schema.ts";
-import { wrap } from "./wrap.ts";
+import { describeOption } from "../description.ts";
+import type { Option } from "../option.ts";
+import { quoteValue } from "../reader/quote.ts";
+import { areas } from "../schema/schema.ts";
+import { wrap } from "../wrap.ts";
 
 const WIDTH = 100;
 

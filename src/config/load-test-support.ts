@@ -8,7 +8,7 @@ import { type LoadRequest, loadConfiguration } from "./load.ts";
 import { formatProblem } from "./problem.ts";
 
 /** Directories of tests, none of which exists. */
-export const testDirectories: Directories = {
+const testDirectories: Directories = {
   data: "/test/data",
   log: "/test/log",
   etc: "/test/etc",
