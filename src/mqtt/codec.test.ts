@@ -300,6 +300,7 @@ function expected(packet: Packet, version: ProtocolVersion): unknown {
         payload: Buffer.from(packet.payload).toString("hex"),
         properties: five ? endToEnd(packet.properties).toString("hex") : "",
         expiryInterval: five ? (packet.properties?.messageExpiryInterval ?? -1) : -1,
+        textPayload: five && packet.properties?.payloadFormatIndicator === true,
         topicAlias: five ? (packet.properties?.topicAlias ?? 0) : 0,
       };
     case "subscribe":

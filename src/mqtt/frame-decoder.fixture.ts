@@ -25,6 +25,7 @@ export interface RecordedPublish {
   readonly payload: string;
   readonly properties: string;
   readonly expiryInterval: number;
+  readonly textPayload: boolean;
   readonly topicAlias: number;
 }
 
@@ -70,6 +71,7 @@ export class Recorder implements PacketHandler {
         publication.propertyEnd,
       ),
       expiryInterval: publication.expiryInterval,
+      textPayload: publication.textPayload,
       topicAlias: publication.topicAlias,
     });
     return this.goOn;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Recorder, type Refusal } from "./frame-decoder.fixture.ts";
-import { decodeFrames, MAXIMUM_CONNECT_FRAME } from "./frame-decoder.ts";
+import { decodeFrames, MAXIMUM_CONNECT_FRAME, MAXIMUM_CONTROL_FRAME } from "./frame-decoder.ts";
 import { frameLength } from "./frame-header.ts";
 import type { ProtocolVersion } from "./packet.ts";
 import { ReasonCode } from "./reason-code.ts";
-import { MAXIMUM_USER_PROPERTIES } from "./strict-walker.ts";
+import { MAXIMUM_FILTERS, MAXIMUM_USER_PROPERTIES } from "./strict-walker.ts";
 
 const {
   MalformedPacket,
@@ -272,6 +272,7 @@ test("PUBLISH properties: alias and expiry are picked out, the rest is passed on
     packetId: 0,
     payload: "",
     properties: "",
+    textPayload: false,
   };
   assert.deepEqual(first, {
     ...plain,
@@ -279,6 +280,7 @@ test("PUBLISH properties: alias and expiry are picked out, the rest is passed on
     payload: hex("'payload'"),
     properties: hex("01 01 26 0001 'n' 0001 'v' 09 0000"),
     expiryInterval: -1,
+    textPayload: true,
     topicAlias: 7,
   });
   assert.deepEqual(second, {
@@ -433,6 +435,19 @@ test("the number of user properties of a control packet is limited", () => {
   refuse(5, subscribe(MAXIMUM_USER_PROPERTIES + 1), QuotaExceeded);
 });
 
+test("the number of topic filters of a packet is limited", () => {
+  const unsubscribe = (count: number) => {
+    const body = Buffer.concat([bytes("0001"), Buffer.alloc(count * 3, bytes("0001 'a'"))]);
+    return Buffer.concat([
+      Buffer.from([0xa2, (body.length & 127) | 128, ((body.length >> 7) & 127) | 128, body.length >> 14]),
+      body,
+    ]);
+  };
+  const most = accept(4, unsubscribe(MAXIMUM_FILTERS));
+  assert.ok(most.kind === "unsubscribe" && most.filters.length === MAXIMUM_FILTERS);
+  refuse(4, unsubscribe(MAXIMUM_FILTERS + 1), QuotaExceeded);
+});
+
 test("user properties keep order and odd names", () => {
   const connect = accept(
     0,
@@ -458,6 +473,18 @@ test("a frame over the limit is refused from its header on", () => {
   fits.maximumFrame = 200;
   assert.equal(decodeFrames(fits, Buffer.from([0x30, 0xc8, 0x01]), 0, 3), 0);
   assert.equal(fits.refusal, null);
+});
+
+test("only PUBLISH may be larger than other packets ever are", () => {
+  // One byte more than MAXIMUM_CONTROL_FRAME.
+  const length = [0x81, 0x80, 0x80, 0x04];
+  for (const first of [0x30, 0x82]) {
+    const recorder = new Recorder(5);
+    recorder.maximumFrame = 2 * MAXIMUM_CONTROL_FRAME;
+    assert.equal(frameLength(Buffer.from([first, ...length]), 0, 5), MAXIMUM_CONTROL_FRAME + 6);
+    assert.equal(decodeFrames(recorder, Buffer.from([first, ...length]), 0, 5), 0);
+    assert.equal(recorder.refusal?.reasonCode, first === 0x30 ? undefined : PacketTooLarge);
+  }
 });
 
 test("remaining length of five bytes, overlong, and its size", () => {

@@ -10,6 +10,8 @@ import type { TopicRefusal, TopicSource } from "./topic.ts";
 
 /** Largest Remaining Length of the first packet: nobody has been authenticated yet. */
 export const MAXIMUM_CONNECT_FRAME = 512 * 1024;
+/** Largest Remaining Length of any packet but PUBLISH, whatever `PacketHandler.maximumFrame` allows. */
+export const MAXIMUM_CONTROL_FRAME = 8 * 1024 * 1024;
 
 /** One connection's side of the decoder. */
 export interface PacketHandler {
@@ -82,7 +84,11 @@ export function decodeFrames(handler: PacketHandler, buffer: Buffer, start: numb
       overlong = byte === 0;
     }
     const packetEnd = body + length;
-    if (length > (version === 0 ? MAXIMUM_CONNECT_FRAME : handler.maximumFrame)) {
+    const type = first >> 4;
+    if (
+      length > (version === 0 ? MAXIMUM_CONNECT_FRAME : handler.maximumFrame) ||
+      (length > MAXIMUM_CONTROL_FRAME && type !== PacketType.Publish)
+    ) {
       if (refuseEarly(handler, first, version)) return at;
       handler.onMalformed(ReasonCode.PacketTooLarge, `packet of ${length} bytes`, 0);
       return at;
@@ -93,10 +99,10 @@ export function decodeFrames(handler: PacketHandler, buffer: Buffer, start: numb
     }
     // MQTT 3.1.1 does not ask for the shortest encoding, MQTT 5 does [MQTT-1.5.5-1].
     if (overlong && version === 5) {
+      if (refuseEarly(handler, first, version)) return at;
       handler.onMalformed(ReasonCode.MalformedPacket, "overlong remaining length", 0);
       return at;
     }
-    const type = first >> 4;
     let more: boolean;
     if (type === PacketType.Publish && version !== 0) {
       more = publish(handler, buffer, first, body, packetEnd, version);
@@ -178,6 +184,7 @@ function publish(
     return !refuse(handler, ReasonCode.MalformedPacket, "PUBLISH ends within topic or packet identifier");
   const publication = handler.publication;
   publication.expiryInterval = -1;
+  publication.textPayload = false;
   publication.topicAlias = 0;
   if (version === 5) {
     at = readPublishProperties(publication, buffer, at, end);

@@ -1,12 +1,13 @@
 import type { IConnectPacket, ISubscribePacket, Packet, Parser } from "mqtt-packet";
 import mqttPacket from "mqtt-packet";
-import type {
-  Connect,
-  ConnectProperties,
-  ControlPacket,
-  ProtocolVersion,
-  SubscriptionRequest,
-  Will,
+import {
+  type Connect,
+  type ConnectProperties,
+  type ControlPacket,
+  PacketType,
+  type ProtocolVersion,
+  type SubscriptionRequest,
+  type Will,
 } from "./packet.ts";
 import { ConnectFlag } from "./packet-layout.ts";
 import type { StrictWalker } from "./strict-walker.ts";
@@ -62,6 +63,7 @@ const PARSERS = { 3: new FrameParser(3), 4: new FrameParser(4), 5: new FramePars
  */
 export function buildPacket(walker: StrictWalker, frameStart: number): ControlPacket | undefined {
   const { version } = walker;
+  if ((walker.buffer[frameStart] ?? 0) >> 4 === PacketType.Pingreq) return PINGREQ;
   if (version === 0) return undefined;
   // mqtt-packet's results refer to the bytes that it was given, and the read buffer will be overwritten.
   const frame = Buffer.from(walker.buffer.subarray(frameStart, walker.end));
@@ -87,8 +89,6 @@ export function buildPacket(walker: StrictWalker, frameStart: number): ControlPa
         filters: parsed.unsubscriptions,
         userProperties: walker.userProperties,
       };
-    case "pingreq":
-      return PINGREQ;
     case "disconnect":
       return {
         kind: "disconnect",

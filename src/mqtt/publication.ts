@@ -35,6 +35,11 @@ export class Publication {
   propertyEnd: number;
   /** Message expiry interval in seconds, -1 when absent. */
   expiryInterval: number;
+  /**
+   * The payload format indicator is 1: the sender says that the payload is UTF-8, which nobody has checked (a server
+   * may, and answers 0x99). Set for what clients publish, not for stored messages.
+   */
+  textPayload: boolean;
   /** Topic alias property, 0 when absent. */
   topicAlias: number;
   /** The publishing client's queue, for no-local; null for the broker itself. */
@@ -55,6 +60,7 @@ export class Publication {
     this.propertyStart = 0;
     this.propertyEnd = 0;
     this.expiryInterval = -1;
+    this.textPayload = false;
     this.topicAlias = 0;
     this.origin = null;
     this.copy = null;
@@ -75,6 +81,7 @@ export class Publication {
     this.propertyEnd = message.propertyEnd;
     this.expiryInterval =
       message.expiresAt === 0 ? -1 : Math.max(0, Math.ceil((message.expiresAt - nowMilliseconds) / 1000));
+    this.textPayload = false;
     this.topicAlias = 0;
     this.origin = message.origin;
     this.copy = message;

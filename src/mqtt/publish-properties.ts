@@ -113,6 +113,7 @@ function walk(publication: Publication, buffer: Buffer, start: number, end: numb
       return refuse(ReasonCode.MalformedPacket, `property ${id} beyond the property length`);
     if ((seen & bit) !== 0) return refuse(ReasonCode.ProtocolError, `property ${id} twice`);
     seen |= bit;
+    if (id === PAYLOAD_FORMAT) publication.textPayload = buffer[at + 1] === 1;
     if (id === MESSAGE_EXPIRY) {
       publication.expiryInterval = buffer.readUInt32BE(at + 1);
     } else if (id === TOPIC_ALIAS) {

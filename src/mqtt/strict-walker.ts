@@ -8,6 +8,8 @@ import { checkTopicName } from "./topic-name.ts";
 
 /** How many user properties one packet (apart from PUBLISH) or one will may have. */
 export const MAXIMUM_USER_PROPERTIES = 1000;
+/** How many topic filters one SUBSCRIBE or UNSUBSCRIBE may have. */
+export const MAXIMUM_FILTERS = 100_000;
 
 const BRIDGE = 0x80;
 
@@ -244,6 +246,9 @@ export class StrictWalker {
         return this.#refuse(code, `invalid topic filter (${filter})`);
       }
       if (options && !this.#subscriptionOptions(filter)) return false;
+      if (this.filters.length >= MAXIMUM_FILTERS) {
+        return this.#refuse(ReasonCode.QuotaExceeded, `more than ${MAXIMUM_FILTERS} topic filters`);
+      }
       this.filters.push(filter);
     }
     return true;
