@@ -68,6 +68,10 @@ export interface BrokerOptions {
   startDeadlineMs?: number;
   /** Content of the ACL file; everything allowed unless told otherwise. */
   acl?: string;
+  /** Another data directory than one of its own; it is not removed. */
+  dataDirectory?: string;
+  /** Leave protocol versions and length of client ids at the defaults of the schema. */
+  schemaDefaults?: boolean;
 }
 
 function lines(configuration: BrokerOptions["configuration"]): string[] {
@@ -192,8 +196,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
       `nodename = test-${port}@127.0.0.1`,
       "allow_anonymous = on",
       `listener.tcp.default = 127.0.0.1:${port}`,
-      "listener.tcp.allowed_protocol_versions = 3,4,5",
-      "max_client_id_size = 100",
+      ...(options.schemaDefaults === true
+        ? []
+        : ["listener.tcp.allowed_protocol_versions = 3,4,5", "max_client_id_size = 100"]),
       "plugins.vmq_passwd = off",
       "plugins.vmq_acl = on",
       `vmq_acl.acl_file = ${acl}`,
@@ -205,7 +210,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   );
   const place = [
     ["--conf", directories.conf],
-    ["--data-dir", directories.data],
+    ["--data-dir", options.dataDirectory ?? directories.data],
     ["--log-dir", directories.log],
     ["--run-dir", directories.run],
   ].flat();

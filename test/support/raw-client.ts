@@ -166,7 +166,7 @@ export class RawClient {
   }
 
   #fail(message: string): never {
-    throw new AssertionError({ message, stackStartFn: this.expect });
+    throw new AssertionError({ message });
   }
 
   /** Waits until `ready` gives something; `what` names it in the message of a failure. */

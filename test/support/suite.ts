@@ -2,7 +2,7 @@
  * One broker for the cases of a test file. `VERNEMQ_TEST_TARGET=mosquitto` runs the files against
  * Mosquitto instead: what fails there and is not marked as ours alone is probably the test's fault.
  */
-import { after, afterEach, before, type TestContext } from "node:test";
+import { after, afterEach, before, beforeEach } from "node:test";
 import { type Broker, type BrokerOptions, startBroker, startMosquitto } from "./broker.ts";
 import { type ConnectOptions, RawClient } from "./raw-client.ts";
 
@@ -32,13 +32,17 @@ export class BrokerUnderTest {
   #broker: Broker | undefined;
   #clients: RawClient[] = [];
   #names = 0;
+  #logFrom = 0;
 
   constructor(options: SuiteOptions = {}) {
     before(async () => {
       this.#broker = await startTarget(options);
     });
+    beforeEach(() => {
+      this.#logFrom = this.broker.log().length;
+    });
     afterEach((context) => {
-      if ("passed" in context && context.passed === false) dumpLog(context, this.broker);
+      if ("passed" in context && context.passed === false && !onMosquitto) this.#dumpLog();
       for (const client of this.#clients.splice(0)) client.destroy();
     });
     after(async () => {
@@ -80,12 +84,10 @@ export class BrokerUnderTest {
     this.#clients.push(client);
     return client;
   }
-}
 
-/** Prints the end of the broker's log with a failed case. */
-function dumpLog(context: TestContext | object, broker: Broker): void {
-  const text = broker.log().split("\n").slice(-60).join("\n");
-  if ("diagnostic" in context && typeof context.diagnostic === "function") {
-    process.stderr.write(`log of the broker (${broker.kind}):\n${text}\n`);
+  /** Prints what the broker has logged during a failed case. */
+  #dumpLog(): void {
+    const text = this.broker.log().slice(this.#logFrom).trim().split("\n").slice(-40).join("\n");
+    if (text !== "") process.stderr.write(`the broker's log during this case:\n${text}\n`);
   }
 }

@@ -177,6 +177,11 @@ function connectBody(packet: Connect, version: Version): Buffer {
   return Buffer.concat(parts);
 }
 
+/** Body of an MQTT 5 QoS 1 or 2 PUBLISH around a property block of whatever bytes. */
+export function encodePublishBody(topic: string, id: number, block: Uint8Array): Buffer {
+  return Buffer.concat([prefixed(topic), integer(id, 2), variableInteger(block.length), block]);
+}
+
 function codeAndProperties(version: Version, code = 0, properties?: Properties): Buffer {
   if (version !== 5 || (code === 0 && properties === undefined)) return Buffer.alloc(0);
   if (properties === undefined) return Buffer.from([code]);
