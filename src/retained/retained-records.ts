@@ -17,9 +17,30 @@ const STORED_HEADER = 12;
 const FORMAT = 1;
 const QOS_MASK = 3;
 
+/** One record, opened. */
+class RecordView {
+  buffer: Buffer = Buffer.alloc(0);
+  topicStart = 0;
+  /** Where the topic ends and the properties begin; the payload follows them. */
+  bodyStart = 0;
+  propertyLength = 0;
+  payloadLength = 0;
+  qos = 0;
+  /** Epoch milliseconds, 0 for never. */
+  expiresAt = 0;
+}
+
+function unsigned32(buffer: Buffer, at: number): number {
+  return (
+    ((buffer[at] ?? 0) | ((buffer[at + 1] ?? 0) << 8) | ((buffer[at + 2] ?? 0) << 16)) +
+    (buffer[at + 3] ?? 0) * 2 ** 24
+  );
+}
+
 /** The retained messages themselves, each one record outside the JavaScript heap, known by its address. */
 export class RetainedRecords {
   private readonly arena = new RecordArena();
+  private readonly view = new RecordView();
 
   /** Bytes taken from the system. */
   get bytes(): number {
@@ -55,16 +76,14 @@ export class RetainedRecords {
 
   /** The value to be stored: a copy. */
   storedValue(address: number): Buffer {
-    const source = this.arena.buffer(address);
-    const start = this.bodyStart(address);
-    const properties = this.propertyLength(address);
-    const end = start + properties + this.payloadLength(address);
-    const value = Buffer.allocUnsafe(STORED_HEADER + end - start);
+    const { buffer, bodyStart, propertyLength, payloadLength, qos, expiresAt } = this.open(address);
+    const size = propertyLength + payloadLength;
+    const value = Buffer.allocUnsafe(STORED_HEADER + size);
     value[0] = FORMAT;
-    value[1] = this.qos(address);
-    value.writeUIntLE(this.expiresAt(address), 2, 6);
-    value.writeUInt32LE(properties, 8);
-    source.copy(value, STORED_HEADER, start, end);
+    value[1] = qos;
+    value.writeUIntLE(expiresAt, 2, 6);
+    value.writeUInt32LE(propertyLength, 8);
+    buffer.copy(value, STORED_HEADER, bodyStart, bodyStart + size);
     return value;
   }
 
@@ -72,56 +91,40 @@ export class RetainedRecords {
     this.arena.free(address);
   }
 
-  /** The memory of a record, which is used for another one after `free` unless the record is `alone`. */
-  buffer(address: number): Buffer {
-    return this.arena.buffer(address);
-  }
-
+  /** Whether the memory of a record is its own: it is not used for another one after `free` then. */
   alone(address: number): boolean {
     return this.arena.alone(address);
   }
 
-  qos(address: number): number {
-    return (this.arena.buffer(address)[this.arena.offset(address)] ?? 0) & QOS_MASK;
-  }
-
-  /** Epoch milliseconds, 0 for never. */
-  expiresAt(address: number): number {
-    return this.arena.buffer(address).readUIntLE(this.arena.offset(address) + 11, 6);
-  }
-
-  topicStart(address: number): number {
-    return this.arena.offset(address) + HEADER;
-  }
-
-  topicLength(address: number): number {
-    return this.arena.buffer(address).readUInt16LE(this.arena.offset(address) + 1);
-  }
-
-  /** Where the properties begin; the payload follows them. */
-  bodyStart(address: number): number {
-    return this.topicStart(address) + this.topicLength(address);
-  }
-
-  propertyLength(address: number): number {
-    return this.arena.buffer(address).readUInt32LE(this.arena.offset(address) + 3);
-  }
-
-  payloadLength(address: number): number {
-    return this.arena.buffer(address).readUInt32LE(this.arena.offset(address) + 7);
+  /** What a record is made of, in one reused object that is valid until the next call. Hot path. */
+  open(address: number): RecordView {
+    const { view } = this;
+    const buffer = this.arena.buffer(address);
+    const at = this.arena.offset(address);
+    const topicLength = (buffer[at + 1] ?? 0) | ((buffer[at + 2] ?? 0) << 8);
+    view.buffer = buffer;
+    view.topicStart = at + HEADER;
+    view.bodyStart = at + HEADER + topicLength;
+    view.propertyLength = unsigned32(buffer, at + 3);
+    view.payloadLength = unsigned32(buffer, at + 7);
+    view.qos = (buffer[at] ?? 0) & QOS_MASK;
+    view.expiresAt =
+      unsigned32(buffer, at + 11) + ((buffer[at + 15] ?? 0) | ((buffer[at + 16] ?? 0) << 8)) * 2 ** 32;
+    return view;
   }
 
   topicText(address: number): string {
-    const start = this.topicStart(address);
-    return this.arena.buffer(address).toString("utf8", start, start + this.topicLength(address));
+    const { buffer, topicStart, bodyStart } = this.open(address);
+    return buffer.toString("utf8", topicStart, bodyStart);
   }
 
   hasTopic(address: number, topic: TopicName): boolean {
     const { bytes } = topic;
     const length = bytes.length;
-    if (this.topicLength(address) !== length) return false;
     const buffer = this.arena.buffer(address);
-    const start = this.topicStart(address);
+    const at = this.arena.offset(address);
+    if (((buffer[at + 1] ?? 0) | ((buffer[at + 2] ?? 0) << 8)) !== length) return false;
+    const start = at + HEADER;
     for (let i = 0; i < length; i++) if (buffer[start + i] !== bytes[i]) return false;
     return true;
   }

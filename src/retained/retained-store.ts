@@ -50,7 +50,7 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
   private readonly records = new RetainedRecords();
   private readonly tree = new TopicTree(this.records);
   /** Topics changed since the last commit began. */
-  private changed = new Set<Topic>();
+  private changed = new Map<string, Topic>();
   /** Messages whose publishers wait for the next commit, and for the one that is under way. */
   private waiting: Message[] = [];
   private committing: Message[] = [];
@@ -99,11 +99,12 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     }
     if (previous !== NONE) this.forget(previous);
     // Deleting what is not there is written too: the deletion before it may not be durable yet.
-    this.change(topic, payload + publication.propertyEnd - publication.propertyStart);
+    this.change(topic);
     if (publication.qos === 0) return null;
     const message = publication.message(this.clock);
     message.unsettled++;
     this.waiting.push(message);
+    this.weigh(CHANGE_WEIGHT + payload + publication.propertyEnd - publication.propertyStart);
     return message;
   }
 
@@ -114,21 +115,18 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
 
   /** The message of a record, made now; null when it has expired, and it is deleted then. */
   messageAt(address: number): Message | null {
-    const { records } = this;
-    const expiresAt = records.expiresAt(address);
+    const record = this.records.open(address);
+    const { expiresAt, qos, bodyStart, propertyLength } = record;
     if (expiresAt !== 0 && expiresAt <= this.clock.now()) {
       this.expire(address);
       return null;
     }
-    const source = records.buffer(address);
-    const topicStart = records.topicStart(address);
-    const start = topicStart + records.topicLength(address);
-    const properties = records.propertyLength(address);
-    const size = properties + records.payloadLength(address);
-    const topic = this.topics.lookUp(source, topicStart, start);
+    const source = record.buffer;
+    const size = propertyLength + record.payloadLength;
+    const topic = this.topics.lookUp(source, record.topicStart, bodyStart);
     let buffer = source;
-    let at = start;
-    if (!records.alone(address)) {
+    let at = bodyStart;
+    if (!this.records.alone(address)) {
       // The record's memory may be used for another one while this message lives.
       if (size > LARGEST_SHARED) {
         buffer = Buffer.allocUnsafeSlow(size);
@@ -142,21 +140,10 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
         at = this.slabUsed;
         this.slabUsed += size;
       }
-      source.copy(buffer, at, start, start + size);
+      source.copy(buffer, at, bodyStart, bodyStart + size);
     }
-    const payloadStart = at + properties;
-    return new Message(
-      topic,
-      records.qos(address),
-      true,
-      buffer,
-      payloadStart,
-      at + size,
-      at,
-      payloadStart,
-      expiresAt,
-      null,
-    );
+    const payloadStart = at + propertyLength;
+    return new Message(topic, qos, true, buffer, payloadStart, at + size, at, payloadStart, expiresAt, null);
   }
 
   /** All messages that have not expired, in no particular order; payloads are copies. The store may change meanwhile. */
@@ -165,13 +152,14 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     const walk = new TopicWalk(this.tree, records, null);
     for (let address = walk.step(); address !== END; address = walk.step()) {
       if (address < 0) continue;
-      const expiresAt = records.expiresAt(address);
+      const { buffer, topicStart, bodyStart, propertyLength, payloadLength, qos, expiresAt } =
+        records.open(address);
       if (expiresAt !== 0 && expiresAt <= this.clock.now()) continue;
-      const start = records.bodyStart(address) + records.propertyLength(address);
+      const payloadStart = bodyStart + propertyLength;
       yield {
-        topic: records.topicText(address),
-        qos: records.qos(address),
-        payload: Buffer.from(records.buffer(address).subarray(start, start + records.payloadLength(address))),
+        topic: buffer.toString("utf8", topicStart, bodyStart),
+        qos,
+        payload: Buffer.from(buffer.subarray(payloadStart, payloadStart + payloadLength)),
         expiresAt,
       };
     }
@@ -194,7 +182,7 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
         return false;
       }
       if (address < 0) continue;
-      const expiresAt = this.records.expiresAt(address);
+      const expiresAt = this.records.open(address).expiresAt;
       if (expiresAt !== 0 && expiresAt <= now) this.expire(address);
     }
     return true;
@@ -208,7 +196,7 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     if (address === NONE) return false;
     const previous = this.tree.put(topic, address);
     if (previous !== NONE) this.forget(previous);
-    const expiresAt = this.records.expiresAt(address);
+    const expiresAt = this.records.open(address).expiresAt;
     if (expiresAt !== 0) {
       this.expiring++;
       if (expiresAt <= this.clock.now()) this.expire(address);
@@ -219,9 +207,9 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
   /** See `CommitParticipant`. */
   collect(batch: CommitBatch): void {
     const { changed } = this;
-    this.changed = new Set();
-    for (const topic of changed) {
-      const key = recordKey(this.mountpoint, topic.text);
+    this.changed = new Map();
+    for (const [text, topic] of changed) {
+      const key = recordKey(this.mountpoint, text);
       const address = this.tree.find(topic);
       if (address === NONE) batch.deleteRecord("retained", key);
       else batch.putRecord("retained", key, this.records.storedValue(address));
@@ -241,12 +229,17 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     for (const message of committing) message.settleOne();
   }
 
-  private change(topic: Topic, size: number): void {
-    this.changed.add(topic);
-    const weight = CHANGE_WEIGHT + topic.bytes.length + size;
-    this.waitingBytes += weight;
-    this.store.uncommittedBytes += weight;
+  private change(topic: Topic): void {
+    if (!this.changed.has(topic.text)) {
+      this.changed.set(topic.text, topic);
+      this.weigh(CHANGE_WEIGHT + topic.bytes.length);
+    }
     this.store.touch(this);
+  }
+
+  private weigh(bytes: number): void {
+    this.waitingBytes += bytes;
+    this.store.uncommittedBytes += bytes;
   }
 
   /** Deletes an expired message. */
@@ -254,12 +247,12 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     const topic = this.topics.internText(this.records.topicText(address));
     this.tree.delete(topic);
     this.forget(address);
-    this.change(topic, 0);
+    this.change(topic);
   }
 
   /** Frees a record that the tree has no more. */
   private forget(address: number): void {
-    if (this.records.expiresAt(address) !== 0) this.expiring--;
+    if (this.records.open(address).expiresAt !== 0) this.expiring--;
     this.records.free(address);
   }
 }

@@ -84,9 +84,10 @@ export class TopicWalk {
   /** Holds the whole topic of a record against the whole filter; the rule about `$` has been applied before. */
   private matches(address: number): boolean {
     const { filter } = this;
-    const topic = this.records.buffer(address);
-    let t = this.records.topicStart(address);
-    const end = t + this.records.topicLength(address);
+    const record = this.records.open(address);
+    const topic = record.buffer;
+    const end = record.bodyStart;
+    let t = record.topicStart;
     let f = 0;
     for (;;) {
       // Both stand at the beginning of a level, or one behind their end when no level is left.

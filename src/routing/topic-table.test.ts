@@ -30,6 +30,21 @@ describe("TopicTable", () => {
     assert.equal(table.count, 2);
   });
 
+  for (const [pattern, count] of [
+    ["bench/p2p/N  ", 50],
+    ["N/a", 200],
+    ["site/N/temperature", 20_000],
+    ["device-N", 20_000],
+  ] as const) {
+    it(`holds ${count} names like ${pattern} without losing any`, () => {
+      const table = new TopicTable({ seed: 42 });
+      const names = Array.from({ length: count }, (_, i) => pattern.replace("N", String(i)));
+      const topics = names.map((name) => intern(table, name));
+      assert.equal(table.count, count);
+      for (const [i, name] of names.entries()) assert.equal(intern(table, name), topics[i]);
+    });
+  }
+
   it("does not keep the buffer it was given", () => {
     const table = new TopicTable();
     const bytes = Buffer.from("one/two");
