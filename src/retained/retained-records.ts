@@ -53,24 +53,29 @@ export class RetainedRecords {
       publication;
     const properties = propertyEnd - propertyStart;
     const payload = payloadEnd - payloadStart;
-    const address = this.make(topic, publication.qos, expiresAt, properties, payload);
+    const address = this.make(topic.bytes.length, publication.qos, expiresAt, properties, payload);
     const target = this.arena.buffer(address);
-    const at = this.arena.offset(address) + HEADER + topic.bytes.length;
+    const topicStart = this.arena.offset(address) + HEADER;
+    topic.bytes.copy(target, topicStart);
+    const at = topicStart + topic.bytes.length;
     if (properties > 0) propertyBuffer.copy(target, at, propertyStart, propertyEnd);
     buffer.copy(target, at + properties, payloadStart, payloadEnd);
     return address;
   }
 
   /** Makes a record of a stored value; -1 when the value is damaged or of an unknown format. */
-  restore(topic: TopicName, value: Buffer): number {
+  restore(topic: string, value: Buffer): number {
     if (value.length < STORED_HEADER || value[0] !== FORMAT) return -1;
     const qos = (value[1] ?? 0) & QOS_MASK;
     const properties = value.readUInt32LE(8);
     const payload = value.length - STORED_HEADER - properties;
     if (qos === 3 || payload <= 0) return -1;
-    const address = this.make(topic, qos, value.readUIntLE(2, 6), properties, payload);
-    const at = this.arena.offset(address) + HEADER + topic.bytes.length;
-    value.copy(this.arena.buffer(address), at, STORED_HEADER);
+    const topicLength = Buffer.byteLength(topic);
+    const address = this.make(topicLength, qos, value.readUIntLE(2, 6), properties, payload);
+    const target = this.arena.buffer(address);
+    const topicStart = this.arena.offset(address) + HEADER;
+    target.write(topic, topicStart);
+    value.copy(target, topicStart + topicLength, STORED_HEADER);
     return address;
   }
 
@@ -129,23 +134,22 @@ export class RetainedRecords {
     return true;
   }
 
+  /** A record with its header; topic, properties and payload are to be filled in. */
   private make(
-    topic: TopicName,
+    topicLength: number,
     qos: number,
     expiresAt: number,
     properties: number,
     payload: number,
   ): number {
-    const { bytes } = topic;
-    const address = this.arena.allocate(HEADER + bytes.length + properties + payload);
+    const address = this.arena.allocate(HEADER + topicLength + properties + payload);
     const target = this.arena.buffer(address);
     const at = this.arena.offset(address);
     target[at] = qos;
-    target.writeUInt16LE(bytes.length, at + 1);
+    target.writeUInt16LE(topicLength, at + 1);
     target.writeUInt32LE(properties, at + 3);
     target.writeUInt32LE(payload, at + 7);
     target.writeUIntLE(expiresAt, at + 11, 6);
-    bytes.copy(target, at + HEADER);
     return address;
   }
 }

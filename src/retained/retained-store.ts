@@ -5,7 +5,7 @@ import type { Topic } from "../mqtt/topic.ts";
 import { isTopicName } from "../mqtt/topic-name.ts";
 import type { CommitBatch, CommitParticipant, MessageStore } from "../store/participant.ts";
 import { type MessageMaker, RetainedCursor } from "./retained-cursor.ts";
-import { RetainedRecords } from "./retained-records.ts";
+import { RetainedRecords, type TopicName } from "./retained-records.ts";
 import { NONE, TopicTree } from "./topic-tree.ts";
 import { END, TopicWalk } from "./topic-walk.ts";
 
@@ -30,6 +30,19 @@ export interface RetainedEntry {
   readonly payload: Buffer;
   /** Epoch milliseconds, 0 for never. */
   readonly expiresAt: number;
+}
+
+/** A name from the store, whose bytes are rarely needed. */
+class StoredName implements TopicName {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get bytes(): Buffer {
+    return Buffer.from(this.text);
+  }
 }
 
 /** The key of a record in the table "retained"; neither part contains U+0000. */
@@ -191,10 +204,9 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
   /** Takes in a stored value at start-up; false when it is damaged. An expired one is deleted. */
   restore(text: string, value: Buffer): boolean {
     if (!isTopicName(text)) return false;
-    const topic = { text, bytes: Buffer.from(text) };
-    const address = this.records.restore(topic, value);
+    const address = this.records.restore(text, value);
     if (address === NONE) return false;
-    const previous = this.tree.put(topic, address);
+    const previous = this.tree.put(new StoredName(text), address);
     if (previous !== NONE) this.forget(previous);
     const expiresAt = this.records.open(address).expiresAt;
     if (expiresAt !== 0) {
