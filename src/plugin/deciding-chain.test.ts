@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { silentLogger } from "../log/logger.ts";
 import type { ChainResult } from "./answer.ts";
 import { DecidingChain } from "./deciding-chain.ts";
 import type { AuthOnRegister } from "./hook.ts";
 import type { Implementation } from "./implementation.ts";
 import { MODIFIER_GUARDS } from "./modifier-check.ts";
 import type { RegisterModifiers } from "./modifiers.ts";
+import { createPluginRuntime } from "./runtime.ts";
 import { ManualTimers, MemoryLogger, testRuntime } from "./test-runtime.ts";
 
 const REQUEST: AuthOnRegister = {
@@ -155,4 +157,11 @@ test("a run that has begun finishes with the implementations it began with", asy
   chain.replace([]);
   first.resolve({ kind: "next" });
   assert.deepEqual(await pending, { kind: "ok", modifiers: null });
+});
+
+test("without other settings the deadline is five seconds of real time", () => {
+  const runtime = createPluginRuntime(silentLogger);
+  assert.equal(runtime.deadline, 5000);
+  const cancel = runtime.timers.after(60_000, () => assert.fail("cancelled"));
+  cancel();
 });

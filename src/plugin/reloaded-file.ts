@@ -62,7 +62,7 @@ export class ReloadedFile {
     return this.#running ? this.check() : Promise.resolve();
   }
 
-  /** Looks at the file now and reads it if it has changed. Never rejects. */
+  /** Looks at the file now and reads it if it has changed, unless stopped. Never rejects. */
   check(): Promise<void> {
     this.#cancel?.();
     this.#cancel = null;
@@ -85,6 +85,7 @@ export class ReloadedFile {
     const { path } = this.#options;
     // The signature is taken before reading: a change in between is seen at the next look.
     const state = await inspect(path);
+    if (!this.#running) return;
     const seen = "signature" in state ? `${path}\n${state.signature}` : `${path}\n!${state.problem}`;
     if (seen === this.#seen) return;
     if (!("signature" in state)) {
@@ -95,6 +96,7 @@ export class ReloadedFile {
     let text: string;
     try {
       text = await readFile(path, "utf8");
+      if (!this.#running) return;
     } catch (cause) {
       const failure = `${path}\n!${problemText(cause)}`;
       if (failure !== this.#seen) this.#reader.unreadable(path, problemText(cause), false);

@@ -7,7 +7,7 @@ export interface PluginTimers {
 }
 
 /** The timers of the runtime. They do not keep the process alive. */
-export const systemTimers: PluginTimers = {
+const systemTimers: PluginTimers = {
   after(milliseconds, callback) {
     const timer = setTimeout(callback, milliseconds);
     timer.unref();
@@ -21,6 +21,14 @@ export interface PluginRuntime {
   readonly timers: PluginTimers;
   /** Milliseconds that an asynchronous implementation may take. */
   readonly deadline: number;
+}
+
+/** Milliseconds that an asynchronous hook may take when nothing else is set. */
+const DEADLINE = 5000;
+
+/** What the chains of a node need: its logger, and the system's time unless a test brings its own. */
+export function createPluginRuntime(logger: Logger, options: Partial<PluginRuntime> = {}): PluginRuntime {
+  return { logger, timers: systemTimers, deadline: DEADLINE, ...options };
 }
 
 /** Longest text of a plugin's exception that is logged. */

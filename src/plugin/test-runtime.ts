@@ -1,7 +1,7 @@
 import { type Logger, silentLogger } from "../log/logger.ts";
 import { Publication } from "../mqtt/publication.ts";
 import { Topic } from "../mqtt/topic.ts";
-import type { PluginRuntime, PluginTimers } from "./runtime.ts";
+import { createPluginRuntime, type PluginRuntime, type PluginTimers } from "./runtime.ts";
 
 /** Timers that a test moves by hand. */
 export class ManualTimers implements PluginTimers {
@@ -68,7 +68,7 @@ export function testRuntime(
   timers: PluginTimers = new ManualTimers(),
   logger: Logger = silentLogger,
 ): PluginRuntime {
-  return { logger, timers, deadline: 5000 };
+  return createPluginRuntime(logger, { timers });
 }
 
 /** A publication as the decoder would fill it, standing in a read buffer with other bytes around. */
