@@ -1,7 +1,8 @@
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import type { Counters } from "../metrics/counters.ts";
 import { Metric } from "../metrics/metric.ts";
-import { decodeFrames, frameLength, type PacketHandler } from "../mqtt/frame-decoder.ts";
+import { decodeFrames, type PacketHandler } from "../mqtt/frame-decoder.ts";
+import { frameLength } from "../mqtt/frame-header.ts";
 import type { Transport, TransportHandler } from "../session/transport.ts";
 import { BLOCK_SIZE, giveBlock, takeBlock } from "./block-pool.ts";
 import { flushList } from "./flush-list.ts";
@@ -239,8 +240,8 @@ export class Connection implements Transport {
   }
 }
 
-function onRead(this: Socket, length: number): boolean {
-  connections.get(this)?.received(staticReadBuffer(), length);
+function onRead(this: unknown, length: number): boolean {
+  if (this instanceof Socket) connections.get(this)?.received(staticReadBuffer(), length);
   return true;
 }
 

@@ -5,8 +5,8 @@ const READ_SIZE = 64 * 1024;
 /** One buffer for all sockets of the thread: who is called must copy what it keeps. */
 const readBuffer = Buffer.allocUnsafeSlow(READ_SIZE);
 
-/** Takes the bytes of one read. */
-export type ReadListener = (this: Socket, length: number, buffer: Uint8Array) => boolean;
+/** Takes the bytes of one read; called with the socket as `this`. */
+export type ReadListener = (this: unknown, length: number, buffer: Uint8Array) => boolean;
 
 /**
  * Turns an accepted, paused socket into one that reads into a static buffer: no allocation and no stream event per

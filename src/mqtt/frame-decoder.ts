@@ -216,6 +216,7 @@ function publish(
   publication.payloadEnd = end;
   publication.origin = null;
   publication.copy = null;
+  publication.serial++;
   return handler.onPublish(publication);
 }
 

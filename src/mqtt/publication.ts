@@ -46,6 +46,8 @@ export class Publication {
   origin: object | null;
   /** The lasting copy, made by the first that asks. */
   copy: Message | null;
+  /** Changes whenever the object gets other contents, so that what was made of them is not taken for the new ones. */
+  serial: number;
 
   constructor() {
     this.topic = NO_TOPIC;
@@ -64,6 +66,7 @@ export class Publication {
     this.topicAlias = 0;
     this.origin = null;
     this.copy = null;
+    this.serial = 0;
   }
 
   /** Fills it from a lasting message, for retained messages, wills and re-routing. */
@@ -85,6 +88,7 @@ export class Publication {
     this.topicAlias = 0;
     this.origin = message.origin;
     this.copy = message;
+    this.serial++;
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Message } from "../mqtt/message.ts";
+import type { SharedGroup } from "../routing/shared-group.ts";
 
 /** Bits of an entry's state. The two lowest are the delivery QoS. */
 export const QOS_MASK = 3;
@@ -17,18 +18,11 @@ export const UNSETTLED = 1 << 7;
 /** PUBREL may be sent: that PUBREC was seen is durable. */
 export const RELEASE_DURABLE = 1 << 8;
 
-/** The shared group that an entry came through. */
-export interface SharedOrigin {
-  /** The queue id of the group, stored with the reference. */
-  readonly id: number;
-  /** Routes a message again within the group, for a member whose session has ended. */
-  redeliver(message: Message): void;
-}
-
 /** What only few entries have. */
 export interface EntryExtra {
   readonly identifiers: readonly number[] | null;
-  readonly group: SharedOrigin | null;
+  /** The shared group that it came through. */
+  readonly group: SharedGroup | null;
 }
 
 const SMALLEST = 8;

@@ -38,6 +38,11 @@ export class IncomingIds {
     return this.#wait(ticket);
   }
 
+  /** Has `ticket` settled when all is durable that is open now; false when there is nothing to wait for. */
+  await(ticket: number): boolean {
+    return this.#wait(ticket);
+  }
+
   list(): readonly number[] {
     return this.#ids === null ? [] : [...this.#ids];
   }

@@ -3,6 +3,7 @@ import type { Logger } from "../log/logger.ts";
 import type { Counters } from "../metrics/counters.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Topic } from "../mqtt/topic.ts";
+import type { SharedGroup } from "../routing/shared-group.ts";
 import type { MessageStore } from "../store/participant.ts";
 
 /** Why a message was dropped, in the words of the on_message_drop hook. */
@@ -39,11 +40,5 @@ export interface QueueContext {
   readonly events: QueueEvents;
   readonly topics: { internText(text: string): Topic };
   /** The shared group with that queue id, for entries read from the store; null when it has gone. */
-  groupById(id: number): SharedOriginLookup | null;
-}
-
-/** A shared group as an entry refers to it. */
-export interface SharedOriginLookup {
-  readonly id: number;
-  redeliver(message: Message): void;
+  groupById(id: number): SharedGroup | null;
 }

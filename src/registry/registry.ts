@@ -1,0 +1,374 @@
+import type { Clock } from "../clock/clock.ts";
+import type { TimerWheel } from "../clock/timer-wheel.ts";
+import type { Logger } from "../log/logger.ts";
+import type { Counters } from "../metrics/counters.ts";
+import { Metric } from "../metrics/metric.ts";
+import { Publication } from "../mqtt/publication.ts";
+import type { QueueLimits, SubscriberId } from "../queue/queue-context.ts";
+import { SubscriberQueue } from "../queue/subscriber-queue.ts";
+import type { SubscriptionOptions } from "../routing/destination.ts";
+import type { MessageStore } from "../store/participant.ts";
+import type { Mountpoint } from "./mountpoint.ts";
+import { RecordWriter } from "./record-writer.ts";
+import { type LastWill, NEVER, type SessionHandle, Subscriber, type SubscriberTimers } from "./subscriber.ts";
+
+/** What the registry tells plugins. */
+export interface RegistryEvents {
+  clientWakeup(id: SubscriberId): void;
+  clientOffline(id: SubscriberId): void;
+  clientGone(id: SubscriberId): void;
+  sessionExpired(id: SubscriberId): void;
+  allTopicsUnsubscribed(id: SubscriberId): void;
+}
+
+/** The options that the registry follows. */
+export interface RegistryOptions {
+  /** Seconds after which an offline session of MQTT 3 ends, 0 for never. */
+  readonly persistentClientExpirationSeconds: number;
+  readonly suppressLastWillOnTakeover: boolean;
+}
+
+/** One connection that wants to be a session. */
+export interface Registration {
+  readonly mountpoint: Mountpoint;
+  readonly clientId: string;
+  readonly username: string | null;
+  /** Clean session or clean start: what is stored is wiped. */
+  readonly clean: boolean;
+  /** Seconds that the session outlives the connection, `NEVER` for always. */
+  readonly expirySeconds: number;
+  /** MQTT 3.1 or 3.1.1: expires by configuration. */
+  readonly legacy: boolean;
+  readonly limits: QueueLimits;
+  readonly handle: SessionHandle;
+  readonly will: LastWill | null;
+}
+
+/** Who owns which client id: registration, take-over, expiry, wills. One owner per node. */
+export class Registry implements SubscriberTimers {
+  readonly #store: MessageStore;
+  readonly #wheel: TimerWheel;
+  readonly #clock: Clock;
+  readonly #counters: Counters;
+  readonly #log: Logger;
+  readonly #events: RegistryEvents;
+  readonly #options: { readonly value: RegistryOptions };
+  readonly #records: RecordWriter;
+  readonly #subscribers = new Map<string, Map<string, Subscriber>>();
+  readonly #publication = new Publication();
+  #count = 0;
+  #online = 0;
+
+  constructor(
+    store: MessageStore,
+    wheel: TimerWheel,
+    clock: Clock,
+    counters: Counters,
+    log: Logger,
+    events: RegistryEvents,
+    options: { readonly value: RegistryOptions },
+  ) {
+    this.#store = store;
+    this.#wheel = wheel;
+    this.#clock = clock;
+    this.#counters = counters;
+    this.#log = log;
+    this.#events = events;
+    this.#options = options;
+    this.#records = new RecordWriter(store);
+  }
+
+  /** Sessions, online and offline. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Sessions with a connection. */
+  get online(): number {
+    return this.#online;
+  }
+
+  find(mountpoint: string, clientId: string): Subscriber | undefined {
+    return this.#subscribers.get(mountpoint)?.get(clientId);
+  }
+
+  /** All sessions. Stable while sessions come and go. */
+  *all(): IterableIterator<Subscriber> {
+    for (const tree of this.#subscribers.values()) yield* tree.values();
+  }
+
+  /**
+   * Makes a connection the owner of its client id, taking an older connection's place [MQTT-3.1.4-3]. Calls back when
+   * that is durable: at once for a session that is not stored and replaces none that is. Not called when yet another
+   * connection took over meanwhile.
+   */
+  register(
+    registration: Registration,
+    done: (subscriber: Subscriber, sessionPresent: boolean) => void,
+  ): void {
+    const { mountpoint, clientId, handle } = registration;
+    let subscriber = this.find(mountpoint.name, clientId);
+    let wiped = false;
+    if (subscriber !== undefined) {
+      this.#displace(subscriber, registration.clean);
+      if (registration.clean || !subscriber.persistent) {
+        wiped = subscriber.persistent;
+        this.#end(subscriber, "gone");
+        subscriber = undefined;
+      }
+    }
+    const sessionPresent = subscriber !== undefined;
+    const owner = subscriber ?? this.#create(registration);
+    owner.handle = handle;
+    owner.username = registration.username;
+    owner.expirySeconds = registration.expirySeconds;
+    owner.legacy = registration.legacy;
+    owner.will = registration.will;
+    owner.willDueAt = 0;
+    owner.disconnectedAt = 0;
+    owner.queue.limits = registration.limits;
+    this.#wheel.cancel(owner);
+    this.#online++;
+    if (owner.persistent) {
+      this.#records.saveWill(owner);
+      this.#records.save(owner);
+    } else if (!wiped) {
+      done(owner, sessionPresent);
+      return;
+    }
+    this.#store.whenDurable(() => {
+      if (owner.handle === handle && !owner.ended) done(owner, sessionPresent);
+    });
+  }
+
+  /** A connection has ended; the session lives on or ends by its expiry interval. */
+  disconnected(subscriber: Subscriber, publishWill: boolean): void {
+    subscriber.handle = null;
+    this.#online--;
+    const { will } = subscriber;
+    const now = this.#clock.now();
+    if (will !== null) {
+      // [MQTT-3.1.3-9]: a delay counts only while the session lives on.
+      if (publishWill && will.delaySeconds > 0 && subscriber.expirySeconds > 0) {
+        subscriber.willDueAt = now + will.delaySeconds * 1_000;
+        this.#records.saveWill(subscriber);
+      } else {
+        this.#dropWill(subscriber);
+        if (publishWill) this.#publishWill(subscriber.mountpoint, will);
+      }
+    }
+    if (subscriber.expirySeconds === 0) {
+      this.#end(subscriber, "gone");
+      return;
+    }
+    subscriber.disconnectedAt = now;
+    this.#records.save(subscriber);
+    this.#schedule(subscriber);
+    this.#events.clientOffline(subscriber.id);
+  }
+
+  /** The client said goodbye: its will is forgotten [MQTT-3.1.2-10]. */
+  forgetWill(subscriber: Subscriber): void {
+    this.#dropWill(subscriber);
+  }
+
+  /** DISCONNECT may change the session expiry interval (MQTT 5). */
+  changeExpiry(subscriber: Subscriber, expirySeconds: number): void {
+    subscriber.expirySeconds = expirySeconds;
+  }
+
+  /** Adds or replaces a subscription; true when it is new. Throws nothing; the filter has been checked. */
+  subscribe(subscriber: Subscriber, filter: string, options: SubscriptionOptions): boolean {
+    const { mountpoint, queue } = subscriber;
+    const isNew = subscriber.subscriptions.set(filter, options);
+    if (isShared(filter)) {
+      mountpoint.groups.join(filter, queue, options);
+      queue.waker ??= () => this.#wakeGroups(subscriber);
+    } else mountpoint.index.subscribe(filter, queue, options);
+    if (subscriber.persistent) this.#records.saveSubscription(subscriber, filter);
+    return isNew;
+  }
+
+  /** Ends a subscription; false when there was none. */
+  unsubscribe(subscriber: Subscriber, filter: string): boolean {
+    if (!subscriber.subscriptions.delete(filter)) return false;
+    this.#unroute(subscriber, filter);
+    if (subscriber.persistent) this.#records.deleteSubscription(subscriber, filter);
+    return true;
+  }
+
+  /** Calls back when all changes of a session are durable: at once for one that is not stored. */
+  whenSaved(subscriber: Subscriber, callback: () => void): void {
+    if (subscriber.persistent) this.#store.whenDurable(callback);
+    else callback();
+  }
+
+  /** Tells shared groups that a member has come or gone. */
+  presenceChanged(subscriber: Subscriber): void {
+    const { groups } = subscriber.mountpoint;
+    for (const [filter] of subscriber.subscriptions) {
+      if (isShared(filter)) groups.get(filter)?.memberChanged(subscriber.queue);
+    }
+  }
+
+  /** The connection is in place: tells plugins. */
+  attached(subscriber: Subscriber): void {
+    this.#events.clientWakeup(subscriber.id);
+  }
+
+  /** Ends a session for good, with all that is stored of it. A connection has to be closed before. */
+  remove(subscriber: Subscriber): void {
+    if (subscriber.will !== null && subscriber.willDueAt !== 0) {
+      const { will } = subscriber;
+      this.#dropWill(subscriber);
+      this.#publishWill(subscriber.mountpoint, will);
+    }
+    this.#end(subscriber, "gone");
+  }
+
+  /** A session found in the store. Its subscriptions and head are put in by the loader. */
+  restored(subscriber: Subscriber): void {
+    this.#tree(subscriber.mountpoint.name).set(subscriber.id.clientId, subscriber);
+    this.#count++;
+    this.#counters.increment(Metric.queue_setup);
+  }
+
+  /** After the restart of the broker: what was online is offline from now on, and timers run again. */
+  resumeTimers(subscriber: Subscriber): void {
+    const now = this.#clock.now();
+    if (subscriber.disconnectedAt === 0) {
+      subscriber.disconnectedAt = now;
+      this.#records.save(subscriber);
+      if (subscriber.will !== null) {
+        subscriber.willDueAt = now + subscriber.will.delaySeconds * 1_000;
+        this.#records.saveWill(subscriber);
+      }
+    }
+    this.#schedule(subscriber);
+  }
+
+  subscriberDue(subscriber: Subscriber): void {
+    if (subscriber.ended || subscriber.handle !== null) return;
+    const now = this.#clock.now();
+    const expires = this.#expiresAt(subscriber);
+    const { will } = subscriber;
+    if (will !== null && subscriber.willDueAt !== 0 && (now >= subscriber.willDueAt || now >= expires)) {
+      this.#dropWill(subscriber);
+      this.#publishWill(subscriber.mountpoint, will);
+    }
+    if (now >= expires) this.#end(subscriber, "expired");
+    else this.#schedule(subscriber);
+  }
+
+  /** An older connection makes room. Its will is published unless the session goes on within the will's delay. */
+  #displace(subscriber: Subscriber, clean: boolean): void {
+    const { handle, will } = subscriber;
+    const ends = clean || !subscriber.persistent;
+    const pending = subscriber.willDueAt !== 0;
+    if (handle !== null) {
+      subscriber.handle = null;
+      this.#online--;
+      handle.takenOver();
+      this.presenceChanged(subscriber);
+    }
+    if (will === null) return;
+    this.#dropWill(subscriber);
+    if (handle !== null && this.#options.value.suppressLastWillOnTakeover) return;
+    if (handle !== null ? ends || will.delaySeconds === 0 : ends && pending) {
+      this.#publishWill(subscriber.mountpoint, will);
+    }
+  }
+
+  #create(registration: Registration): Subscriber {
+    const { mountpoint, clientId, expirySeconds, limits } = registration;
+    const id: SubscriberId = { mountpoint: mountpoint.name, clientId };
+    const queueId = expirySeconds > 0 ? this.#store.newQueueId() : 0;
+    const queue = new SubscriberQueue(queueId, id, limits, mountpoint.queues);
+    const subscriber = new Subscriber(id, mountpoint, queue, expirySeconds, this);
+    this.#tree(mountpoint.name).set(clientId, subscriber);
+    this.#count++;
+    this.#counters.increment(Metric.queue_setup);
+    return subscriber;
+  }
+
+  #end(subscriber: Subscriber, why: "gone" | "expired"): void {
+    if (subscriber.ended) return;
+    subscriber.ended = true;
+    this.#wheel.cancel(subscriber);
+    this.#dropWill(subscriber);
+    const { id, mountpoint, subscriptions } = subscriber;
+    if (this.#tree(mountpoint.name).get(id.clientId) === subscriber) {
+      this.#tree(mountpoint.name).delete(id.clientId);
+      this.#count--;
+      this.#counters.increment(Metric.queue_teardown);
+    }
+    for (const [filter] of subscriptions) this.#unroute(subscriber, filter);
+    subscriber.queue.end().catch((error: unknown) => {
+      this.#log.crash("registry", `the queue of client ${id.clientId} could not be ended cleanly`, error);
+    });
+    if (subscriber.persistent) this.#records.delete(subscriber);
+    if (subscriptions.size > 0) this.#events.allTopicsUnsubscribed(id);
+    if (why === "expired") {
+      this.#log.info("session", `session of client ${id.clientId} expired`);
+      this.#events.sessionExpired(id);
+    }
+    this.#events.clientGone(id);
+  }
+
+  #unroute(subscriber: Subscriber, filter: string): void {
+    const { mountpoint, queue } = subscriber;
+    if (isShared(filter)) mountpoint.groups.leave(filter, queue);
+    else mountpoint.index.unsubscribe(filter, queue);
+  }
+
+  #wakeGroups(subscriber: Subscriber): void {
+    const { groups } = subscriber.mountpoint;
+    for (const [filter] of subscriber.subscriptions) {
+      if (!isShared(filter)) continue;
+      const group = groups.get(filter);
+      if (group !== undefined && group.waiting > 0) group.memberChanged(subscriber.queue);
+    }
+  }
+
+  #dropWill(subscriber: Subscriber): void {
+    if (subscriber.will === null) return;
+    subscriber.will = null;
+    subscriber.willDueAt = 0;
+    if (subscriber.persistent) this.#records.saveWill(subscriber);
+  }
+
+  #publishWill(mountpoint: Mountpoint, will: LastWill): void {
+    const publication = this.#publication;
+    publication.fromMessage(will.message, this.#clock.now());
+    publication.expiryInterval = will.expirySeconds;
+    // The expiry interval counts from now, so a lasting copy has to be made anew.
+    if (will.expirySeconds >= 0) publication.copy = null;
+    mountpoint.router.publish(publication);
+  }
+
+  #schedule(subscriber: Subscriber): void {
+    let next = this.#expiresAt(subscriber);
+    if (subscriber.willDueAt !== 0) next = Math.min(next, subscriber.willDueAt);
+    if (next === Number.POSITIVE_INFINITY) return;
+    this.#wheel.schedule(subscriber, next - this.#clock.now());
+  }
+
+  #expiresAt(subscriber: Subscriber): number {
+    const configured = this.#options.value.persistentClientExpirationSeconds;
+    const seconds = subscriber.legacy && configured > 0 ? configured : subscriber.expirySeconds;
+    return seconds === NEVER ? Number.POSITIVE_INFINITY : subscriber.disconnectedAt + seconds * 1_000;
+  }
+
+  #tree(mountpoint: string): Map<string, Subscriber> {
+    let tree = this.#subscribers.get(mountpoint);
+    if (tree === undefined) {
+      tree = new Map();
+      this.#subscribers.set(mountpoint, tree);
+    }
+    return tree;
+  }
+}
+
+function isShared(filter: string): boolean {
+  return filter.startsWith("$share/");
+}

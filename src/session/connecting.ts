@@ -1,0 +1,381 @@
+import { randomUUID } from "node:crypto";
+import { Metric } from "../metrics/metric.ts";
+import { connackReturnSlots, ReasonMetric, reasonSlot } from "../metrics/reason-metrics.ts";
+import type { Connack, ConnackProperties, Connect, ProtocolVersion } from "../mqtt/packet.ts";
+import { ReasonCode, reasonCodeName, returnCodeOf } from "../mqtt/reason-code.ts";
+import type { ChainResult, HookError } from "../plugin/answer.ts";
+import type { RegisterModifiersM5, RegisterProperties } from "../plugin/modifiers.ts";
+import { PublishPermission } from "../plugin/publish-permission.ts";
+import type { LastWill, Subscriber } from "../registry/subscriber.ts";
+import { NEVER } from "../registry/subscriber.ts";
+import { startAuthentication } from "./authenticating.ts";
+import { RateLimit } from "./rate-limit.ts";
+import { Pause, Phase, type Session } from "./session.ts";
+import type { SessionSettings } from "./settings.ts";
+import { TopicAliases } from "./topic-aliases.ts";
+import { judgeWill } from "./will.ts";
+
+/** Receive Maximum when a side names none, and the number of packet ids. */
+const MOST_INFLIGHT = 65_535;
+
+type Verdict = ChainResult<RegisterModifiersM5>;
+
+/** What has been found out about a connection on its way to CONNACK. */
+interface Admission {
+  readonly packet: Connect;
+  readonly assignedClientId: string | undefined;
+  readonly clean: boolean;
+  readonly expirySeconds: number;
+  readonly properties: RegisterProperties;
+  readonly authentication: Pick<ConnackProperties, "authenticationMethod" | "authenticationData">;
+}
+
+/** CONNECT: version, client id, authentication, will, registration, and CONNACK when all of it is durable. */
+export function handleConnect(session: Session, packet: Connect): void {
+  const { services } = session;
+  const { listener } = services;
+  session.version = packet.version;
+  session.v5 = packet.version === 5 ? 1 : 0;
+  session.bridge = packet.bridge;
+  session.phase = Phase.Connecting;
+  session.problemInformation = packet.properties.requestProblemInformation ?? true;
+  session.maximumPacketSize = packet.properties.maximumPacketSize ?? 0;
+  services.counters.increment(Metric.mqtt_connect_received_v4 + session.v5);
+  if (services.stopping) {
+    refuse(session, ReasonCode.ServerUnavailable, "the broker is shutting down");
+    return;
+  }
+  if (!listener.allowedProtocolVersions.has(packet.level)) {
+    const allowed = [...listener.allowedProtocolVersions, packet.level].sort((a, b) => a - b).join(",");
+    refuse(
+      session,
+      ReasonCode.UnsupportedProtocolVersion,
+      `protocol level ${packet.level} is not in allowed_protocol_versions; to allow it: ` +
+        `listener.tcp.allowed_protocol_versions = ${allowed}`,
+    );
+    return;
+  }
+  if (!takeClientId(session, packet)) return;
+  if (packet.properties.authenticationMethod !== undefined)
+    startAuthentication(session, packet, authenticate);
+  else authenticate(session, packet, {});
+}
+
+/** Answers a CONNECT that could not even be parsed, where the client can be told, and closes. */
+export function refuseConnect(
+  session: Session,
+  version: ProtocolVersion,
+  reasonCode: number,
+  text: string,
+): void {
+  session.version = version;
+  session.v5 = version === 5 ? 1 : 0;
+  refuse(session, reasonCode, text);
+}
+
+/** Refuses a connection: CONNACK with the code, in the version's own terms, and the end. */
+export function refuse(session: Session, reasonCode: number, text: string, error?: HookError): void {
+  const { counters } = session.services;
+  if (session.v5 === 1) {
+    counters.increment(reasonSlot(ReasonMetric.mqtt_connack_sent, reasonCode));
+    const properties: ConnackProperties = {
+      ...(error?.serverReference === undefined ? {} : { serverReference: error.serverReference }),
+      ...(session.problemInformation && error?.reasonString !== undefined
+        ? { reasonString: error.reasonString }
+        : {}),
+      ...(session.problemInformation && error?.userProperties !== undefined
+        ? { userProperties: error.userProperties }
+        : {}),
+    };
+    session.sendPacket({ kind: "connack", sessionPresent: false, reasonCode, properties });
+  } else {
+    const code = returnCodeOf(reasonCode);
+    if (code !== undefined) {
+      counters.increment(reasonSlot(connackReturnSlots, code));
+      session.sendPacket({ kind: "connack", sessionPresent: false, reasonCode: code });
+    }
+  }
+  session.finish(false, `refused: ${text} (${reasonCodeName(reasonCode)})`);
+  session.services.log
+    .limited("refused", 20)
+    .warning("connect", `${session.peer} client ${session.clientId} refused: ${text}`);
+  session.transport.end();
+}
+
+function takeClientId(session: Session, packet: Connect): boolean {
+  let { clientId } = packet;
+  const size = Buffer.byteLength(clientId);
+  const { maxClientIdSize } = session.settings;
+  if (size > maxClientIdSize) {
+    refuse(
+      session,
+      ReasonCode.ClientIdentifierNotValid,
+      `a client id of ${size} bytes is longer than max_client_id_size; to allow it: max_client_id_size = ${size}`,
+    );
+    return false;
+  }
+  if (clientId === "") {
+    // [MQTT-3.1.3-8]: 3.1.1 may leave it out for a clean session only, 3.1 never.
+    if (packet.version === 3 || (packet.version === 4 && !packet.clean)) {
+      refuse(session, ReasonCode.ClientIdentifierNotValid, "no client id");
+      return false;
+    }
+    clientId = `anon-${randomUUID()}`;
+  }
+  session.identity = {
+    username: packet.username ?? null,
+    subscriberId: { mountpoint: session.mountpoint.name, clientId },
+  };
+  return true;
+}
+
+/** Asks the hooks whether the client may connect; with `allow_anonymous` nobody is asked. */
+function authenticate(session: Session, packet: Connect, authentication: Admission["authentication"]): void {
+  const { services } = session;
+  if (session.settings.allowAnonymous || services.listener.allowAnonymousOverride) {
+    admit(session, packet, authentication, { kind: "ok", modifiers: null });
+    return;
+  }
+  const verdict = ask(session, packet);
+  if (!(verdict instanceof Promise)) {
+    admit(session, packet, authentication, verdict);
+    return;
+  }
+  session.pause(Pause.Hook);
+  void verdict.then((late) => {
+    if (session.phase === Phase.Connecting) admit(session, packet, authentication, late);
+    session.unpause(Pause.Hook);
+  });
+}
+
+function ask(session: Session, packet: Connect): Verdict | Promise<Verdict> {
+  const { chains, listener } = session.services;
+  const { username, subscriberId } = session.identity;
+  const peer = { address: session.transport.peerAddress, port: session.transport.peerPort };
+  const connection = listener.forwardConnectionOptions
+    ? {
+        connection: {
+          listenerAddress: listener.address,
+          listenerPort: listener.port,
+          listenerType: listener.type,
+        },
+      }
+    : {};
+  const request = { peer, subscriberId, username, password: packet.password ?? null, ...connection };
+  if (session.v5 === 0) return chains.auth_on_register.run({ ...request, cleanSession: packet.clean });
+  const { properties } = packet;
+  return chains.auth_on_register_m5.run({ ...request, cleanStart: packet.clean, properties });
+}
+
+function admit(
+  session: Session,
+  packet: Connect,
+  authentication: Admission["authentication"],
+  verdict: Verdict,
+): void {
+  if (verdict.kind === "error") {
+    const wrong = session.v5 === 1 || verdict.reason === "invalid_credentials";
+    const code = wrong ? ReasonCode.BadUserNameOrPassword : ReasonCode.NotAuthorized;
+    const text =
+      verdict.reason === "plugin_chain_exhausted" || verdict.reason === "no_matching_hook_found"
+        ? `nobody let user ${session.identity.username ?? "(none)"} in (${verdict.reason})`
+        : `user ${session.identity.username ?? "(none)"}: ${verdict.reason}`;
+    refuse(session, session.v5 === 1 ? (verdict.reasonCode ?? code) : code, text, verdict);
+    return;
+  }
+  const modifiers = verdict.modifiers ?? {};
+  if (modifiers.subscriberId !== undefined) {
+    session.mountpoint = session.services.mountpoint(modifiers.subscriberId.mountpoint);
+    session.topics = session.mountpoint.topics;
+  }
+  session.identity = {
+    username: modifiers.username ?? session.identity.username,
+    subscriberId: modifiers.subscriberId ?? session.identity.subscriberId,
+  };
+  session.settings = changedSettings(session.settings, modifiers);
+  const clean = modifiers.cleanSession ?? packet.clean;
+  const properties = modifiers.properties ?? {};
+  const asked = properties.sessionExpiryInterval ?? packet.properties.sessionExpiryInterval ?? 0;
+  const admission: Admission = {
+    packet,
+    assignedClientId:
+      packet.clientId === "" || modifiers.subscriberId !== undefined ? session.clientId : undefined,
+    clean,
+    expirySeconds: session.v5 === 1 ? asked : clean ? 0 : NEVER,
+    properties,
+    authentication,
+  };
+  if (modifiers.maxConnectionLifetime !== undefined) applyLifetime(session, modifiers.maxConnectionLifetime);
+  else applyLifetime(session, session.services.listener.maxConnectionLifetimeSeconds);
+  const will = judgeWill(session, packet.will);
+  if (!(will instanceof Promise)) {
+    register(session, admission, will);
+    return;
+  }
+  session.pause(Pause.Hook);
+  void will.then((late) => {
+    if (session.phase === Phase.Connecting) register(session, admission, late);
+    session.unpause(Pause.Hook);
+  });
+}
+
+/** The connect time-out ends here; the longest lifetime of a connection takes its place. */
+function applyLifetime(session: Session, seconds: number): void {
+  session.deadline = seconds === 0 ? 0 : session.services.wheel.time + seconds * 1_000;
+}
+
+function changedSettings(settings: SessionSettings, modifiers: RegisterModifiersM5): SessionSettings {
+  const { queueLimits } = settings;
+  return {
+    ...settings,
+    maxMessageSize: modifiers.maxMessageSize ?? settings.maxMessageSize,
+    maxMessageRate: modifiers.maxMessageRate ?? settings.maxMessageRate,
+    maxInflightMessages: modifiers.maxInflightMessages ?? settings.maxInflightMessages,
+    retryIntervalSeconds:
+      modifiers.retryInterval === undefined
+        ? settings.retryIntervalSeconds
+        : Math.ceil(modifiers.retryInterval / 1_000),
+    sharedSubscriptionPolicy: modifiers.sharedSubscriptionPolicy ?? settings.sharedSubscriptionPolicy,
+    queueLimits: {
+      ...queueLimits,
+      maxOnlineMessages: modifiers.maxOnlineMessages ?? queueLimits.maxOnlineMessages,
+      maxOfflineMessages: modifiers.maxOfflineMessages ?? queueLimits.maxOfflineMessages,
+      lifo: modifiers.queueType === undefined ? queueLimits.lifo : modifiers.queueType === "lifo",
+      upgradeOutgoingQos: modifiers.upgradeQos ?? queueLimits.upgradeOutgoingQos,
+    },
+  };
+}
+
+function register(session: Session, admission: Admission, will: LastWill | null | HookError): void {
+  if (will !== null && "kind" in will) {
+    const code = session.v5 === 1 ? (will.reasonCode ?? ReasonCode.NotAuthorized) : ReasonCode.NotAuthorized;
+    refuse(session, code, "not authorised to publish the will", will);
+    return;
+  }
+  const { registry } = session.services;
+  const { packet, clean, expirySeconds } = admission;
+  // A packet that comes while the store works waits like one that comes while a hook thinks.
+  let answered = false;
+  registry.register(
+    {
+      mountpoint: session.mountpoint,
+      clientId: session.clientId,
+      username: session.identity.username,
+      clean,
+      expirySeconds,
+      legacy: packet.version !== 5,
+      limits: session.settings.queueLimits,
+      handle: session,
+      will,
+    },
+    (subscriber, sessionPresent) => {
+      const waited = answered;
+      answered = true;
+      if (session.phase !== Phase.Connecting) {
+        registry.disconnected(subscriber, true);
+        return;
+      }
+      accept(session, admission, subscriber, sessionPresent);
+      if (waited) session.unpause(Pause.Hook);
+    },
+  );
+  if (!answered) {
+    answered = true;
+    session.pause(Pause.Hook);
+  }
+}
+
+function accept(
+  session: Session,
+  admission: Admission,
+  subscriber: Subscriber,
+  sessionPresent: boolean,
+): void {
+  const { services, settings } = session;
+  const { packet } = admission;
+  const { chains, wheel } = services;
+  prepare(session, packet);
+  session.subscriber = subscriber;
+  session.queue = subscriber.queue;
+  session.phase = Phase.Connected;
+  session.connectedAt = services.clock.now();
+  subscriber.queue.incoming.listener = session;
+  sendConnack(session, admission, sessionPresent);
+  services.log.info(
+    "connect",
+    `client ${session.clientId} connected from ${session.peer}, MQTT ${versionName(packet)}` +
+      `${session.identity.username === null ? "" : `, user ${session.identity.username}`}` +
+      `, keep alive ${packet.keepAlive} s${admission.clean ? ", clean" : sessionPresent ? ", session resumed" : ""}`,
+  );
+  session.keepAlive(packet.keepAlive);
+  if (settings.maxMessageRate > 0) session.rate = new RateLimit(settings.maxMessageRate, wheel.time);
+  const { subscriberId, username } = session.identity;
+  const peer = { address: session.transport.peerAddress, port: session.transport.peerPort };
+  if (session.v5 === 0) {
+    if (!chains.on_register.isEmpty) chains.on_register.run({ peer, subscriberId, username });
+  } else if (!chains.on_register_m5.isEmpty) {
+    chains.on_register_m5.run({ peer, subscriberId, username, properties: packet.properties });
+  }
+  services.registry.attached(subscriber);
+  subscriber.queue.attach(session);
+  services.registry.presenceChanged(subscriber);
+  session.started();
+  subscriber.queue.pump();
+}
+
+/** What the session needs for the hot path. */
+function prepare(session: Session, packet: Connect): void {
+  const { services, settings } = session;
+  const { chains } = services;
+  const { properties } = packet;
+  if (session.v5 === 1) {
+    session.window = Math.min(properties.receiveMaximum ?? MOST_INFLIGHT, settings.receiveMaxClient);
+    session.receiveMaximum = settings.receiveMaxBroker;
+    session.permission = new PublishPermission(session.identity, chains.auth_on_publish_m5);
+    const outgoing = Math.min(properties.topicAliasMaximum ?? 0, settings.topicAliasMaxBroker);
+    if (outgoing > 0 || settings.topicAliasMaxClient > 0) session.aliases = new TopicAliases(outgoing);
+    session.plain = outgoing === 0 && session.maximumPacketSize === 0 && chains.on_deliver_m5.isEmpty;
+  } else {
+    session.window = settings.maxInflightMessages === 0 ? MOST_INFLIGHT : settings.maxInflightMessages;
+    session.retrySeconds = settings.retryIntervalSeconds;
+    session.permission = new PublishPermission(session.identity, chains.auth_on_publish);
+    session.plain = chains.on_deliver.isEmpty;
+  }
+}
+
+function sendConnack(session: Session, admission: Admission, sessionPresent: boolean): void {
+  const { services, settings, maximumFrame } = session;
+  const { counters } = services;
+  if (session.v5 === 0) {
+    counters.increment(reasonSlot(connackReturnSlots, 0));
+    session.sendPacket({ kind: "connack", sessionPresent, reasonCode: 0 });
+    return;
+  }
+  counters.increment(reasonSlot(ReasonMetric.mqtt_connack_sent, ReasonCode.Success));
+  const { properties, assignedClientId, authentication, packet } = admission;
+  const { responseInformation, userProperties, ...granted } = properties;
+  const connack: Connack = {
+    kind: "connack",
+    sessionPresent,
+    reasonCode: ReasonCode.Success,
+    properties: {
+      ...granted,
+      ...authentication,
+      ...(userProperties === undefined || !session.problemInformation ? {} : { userProperties }),
+      // [MQTT-3.1.2-28]: only for a client that asked.
+      ...(responseInformation !== undefined && packet.properties.requestResponseInformation === true
+        ? { responseInformation }
+        : {}),
+      ...(assignedClientId === undefined ? {} : { assignedClientIdentifier: assignedClientId }),
+      ...(settings.topicAliasMaxClient > 0 ? { topicAliasMaximum: settings.topicAliasMaxClient } : {}),
+      ...(settings.receiveMaxBroker < MOST_INFLIGHT ? { receiveMaximum: settings.receiveMaxBroker } : {}),
+      ...(settings.maxMessageSize > 0 ? { maximumPacketSize: maximumFrame } : {}),
+    },
+  };
+  session.sendPacket(connack);
+}
+
+function versionName(packet: Connect): string {
+  const name = packet.version === 5 ? "5.0" : packet.version === 4 ? "3.1.1" : "3.1";
+  return packet.bridge ? `${name} (bridge)` : name;
+}

@@ -1,0 +1,703 @@
+import type { Timed } from "../clock/timer-wheel.ts";
+import { Metric } from "../metrics/metric.ts";
+import { ReasonMetric, reasonSlot } from "../metrics/reason-metrics.ts";
+import { encodePacket } from "../mqtt/encode-packet.ts";
+import { LARGEST_ACK, publishSize, writeAck, writePublish } from "../mqtt/encode-publish.ts";
+import type { PacketHandler } from "../mqtt/frame-decoder.ts";
+import type { Message, SettlementListener } from "../mqtt/message.ts";
+import type {
+  AcknowledgementType,
+  Connect,
+  ControlPacket,
+  ProtocolVersion,
+  ServerPacket,
+} from "../mqtt/packet.ts";
+import { NO_TOPIC, type Publication } from "../mqtt/publication.ts";
+import { ReasonCode, reasonCodeName } from "../mqtt/reason-code.ts";
+import type { TopicSource } from "../mqtt/topic.ts";
+import type { SessionIdentity } from "../plugin/hook.ts";
+import type { PublishPermission } from "../plugin/publish-permission.ts";
+import type { Receiver } from "../queue/receiver.ts";
+import type { SubscriberQueue } from "../queue/subscriber-queue.ts";
+import type { Mountpoint } from "../registry/mountpoint.ts";
+import type { SessionHandle, Subscriber } from "../registry/subscriber.ts";
+import { type AcknowledgementSink, Acknowledgements } from "./acknowledgements.ts";
+import type { RateLimit } from "./rate-limit.ts";
+import type { SessionServices } from "./session-services.ts";
+import type { SessionSettings } from "./settings.ts";
+import type { TopicAliases } from "./topic-aliases.ts";
+import type { Transport, TransportHandler } from "./transport.ts";
+
+/** What a session does with packets that are not on the hot path; see procedures.ts. */
+export interface SessionProcedures {
+  /** Any packet that is neither PUBLISH nor acknowledgement nor PINGREQ. */
+  control(session: Session, packet: Exclude<ControlPacket, { kind: "pingreq" }>): void;
+  /** A CONNECT that is malformed or in a version that nobody speaks, where the client can be told. */
+  refuseConnect(session: Session, version: ProtocolVersion, reasonCode: number, text: string): void;
+  /** Asks the hooks about a publish when they need more than its topic. False: stop decoding. */
+  authorizePublish(session: Session, publication: Publication): boolean;
+  tellPublished(session: Session, publication: Publication): void;
+  deliverThroughHook(
+    session: Session,
+    publication: Publication,
+    qos: number,
+    retain: boolean,
+    duplicate: boolean,
+    packetId: number,
+    identifiers: readonly number[] | null,
+  ): boolean;
+}
+
+/** Where a session stands. */
+export const Phase = {
+  /** Waits for CONNECT. */
+  Opened: 0,
+  /** CONNECT has come and is being judged, or enhanced authentication is under way. */
+  Connecting: 1,
+  Connected: 2,
+  Closed: 3,
+} as const;
+
+/** Why reading pauses; several may hold at once. */
+export const Pause = {
+  /** A hook has not answered yet. */
+  Hook: 1,
+  /** The client publishes faster than `max_message_rate`, or a hook throttles it. */
+  Rate: 2,
+  /** The store cannot take more. */
+  Store: 4,
+} as const;
+
+const PUBACK: AcknowledgementType = 4;
+const PUBREC: AcknowledgementType = 5;
+const PUBREL: AcknowledgementType = 6;
+const PUBCOMP: AcknowledgementType = 7;
+
+/** No packet in one and a half keep-alive times ends the connection [MQTT-3.1.2-22]. */
+const KEEP_ALIVE_FACTOR = 1_500;
+/** Beside the payload a PUBLISH has a topic and properties: what a frame may be longer than `max_message_size`. */
+const FRAME_ALLOWANCE = 128 * 1024;
+const LARGEST_FRAME = 268_435_455;
+
+/**
+ * The protocol state machine of one connection, for MQTT 3.1, 3.1.1 and 5.0; the versions differ in a few values. It
+ * knows no sockets: bytes come through the frame decoder and leave through a `Transport`. The packets that come once
+ * (CONNECT, SUBSCRIBE …) are handled in files of their own; here is the way of a PUBLISH and its acknowledgements.
+ *
+ * Hot path: `onPublish`, the acknowledgement handlers, `sendDirect`, `send` must not allocate (beside the lasting copy
+ * of a message), await, or close over anything.
+ */
+export class Session
+  implements
+    PacketHandler,
+    TransportHandler,
+    Receiver,
+    SettlementListener,
+    AcknowledgementSink,
+    SessionHandle,
+    Timed
+{
+  readonly services: SessionServices;
+  readonly transport: Transport;
+  readonly procedures: SessionProcedures;
+  readonly publication: Publication;
+  version: 0 | ProtocolVersion = 0;
+  topics: TopicSource;
+  maximumFrame: number;
+  /** 0 for MQTT 3.1 and 3.1.1, 1 for MQTT 5: added to `_v4` metric slots. */
+  v5 = 0;
+  phase: number = Phase.Opened;
+  settings: SessionSettings;
+  mountpoint: Mountpoint;
+  identity: SessionIdentity;
+  subscriber: Subscriber | null = null;
+  /** The queue while connected. */
+  queue: SubscriberQueue | null = null;
+  /** Null while no hook decides about publishing by topic alone. */
+  permission: PublishPermission | null = null;
+  window = 20;
+  retrySeconds = 0;
+  /** QoS 1 and 2 publishes that the client may have open; MQTT 5. */
+  receiveMaximum = 65_535;
+  /** What the client takes, 0 for any size; MQTT 5. */
+  maximumPacketSize = 0;
+  /** Reason strings and user properties are wanted; MQTT 5. */
+  problemInformation = true;
+  aliases: TopicAliases | null = null;
+  /** Nothing needs looking at before a PUBLISH is written: no aliases, no size limit, no hook. */
+  plain = true;
+  rate: RateLimit | null = null;
+  keepAliveMilliseconds = 0;
+  /** Time of the wheel after which the connection ends (connect time-out, lifetime); 0 for none. */
+  deadline = 0;
+  /** The method of enhanced authentication; MQTT 5. */
+  authenticationMethod: string | null = null;
+  bridge = false;
+  /** The CONNECT that enhanced authentication is about; MQTT 5. */
+  pendingConnect: Connect | null = null;
+  /** Epoch milliseconds of CONNACK. */
+  connectedAt = 0;
+  /** A hook is changing the PUBLISH that goes out next. */
+  delivering = false;
+  dueTick = -1;
+  previousTimed: Timed | null = null;
+  nextTimed: Timed | null = null;
+  #acknowledgements: Acknowledgements | null = null;
+  #unacknowledged = 0;
+  #pauses = 0;
+  #resumeAt = 0;
+  #heardAt = 0;
+  #retryAt = 0;
+
+  constructor(services: SessionServices, transport: Transport, procedures: SessionProcedures) {
+    this.services = services;
+    this.transport = transport;
+    this.procedures = procedures;
+    this.publication = services.publication;
+    this.settings = services.settings.value;
+    this.mountpoint = services.mountpoint(services.listener.mountpoint);
+    this.topics = this.mountpoint.topics;
+    this.identity = { username: null, subscriberId: { mountpoint: this.mountpoint.name, clientId: "" } };
+    const limit = this.settings.maxMessageSize;
+    this.maximumFrame = limit === 0 ? LARGEST_FRAME : Math.min(LARGEST_FRAME, limit + FRAME_ALLOWANCE);
+    services.counters.increment(Metric.socket_open);
+    this.#heardAt = services.wheel.time;
+    this.deadline = services.wheel.time + this.settings.connectTimeoutMilliseconds;
+    services.wheel.schedule(this, this.settings.connectTimeoutMilliseconds);
+  }
+
+  get writable(): boolean {
+    return this.transport.writable && !this.delivering;
+  }
+
+  /** The version once CONNECT has told it. */
+  get protocol(): ProtocolVersion {
+    return this.version === 0 ? 4 : this.version;
+  }
+
+  get clientId(): string {
+    return this.identity.subscriberId.clientId;
+  }
+
+  get connected(): boolean {
+    return this.phase === Phase.Connected;
+  }
+
+  /** Where it comes from, for log lines. */
+  get peer(): string {
+    return `${this.transport.peerAddress}:${this.transport.peerPort}`;
+  }
+
+  onPublish(publication: Publication): boolean {
+    const { services, settings, queue } = this;
+    this.#heardAt = services.wheel.time;
+    services.counters.increment(Metric.mqtt_publish_received_v4 + this.v5);
+    if (queue === null) return this.protocolError("PUBLISH before the connection was accepted");
+    if (publication.topicAlias !== 0 && !this.#resolveAlias(publication)) return false;
+    const size = publication.payloadEnd - publication.payloadStart;
+    if (settings.maxMessageSize !== 0 && size > settings.maxMessageSize) return this.#tooLarge(size);
+    const { qos } = publication;
+    if (qos !== 0) {
+      if (qos === 2 && queue.incoming.has(publication.packetId)) return this.#again(publication.packetId);
+      if (this.v5 === 1 && this.#unacknowledged >= this.receiveMaximum) {
+        // [MQTT-3.3.4-9]
+        this.close(ReasonCode.ReceiveMaximumExceeded, "more publishes open than Receive Maximum allows");
+        return false;
+      }
+    }
+    publication.origin = queue;
+    if (publication.topic.reserved) return this.refusePublish(publication, ReasonCode.NotAuthorized, true);
+    const { permission } = this;
+    if (permission === null || !this.#byTopic()) return this.procedures.authorizePublish(this, publication);
+    if (!permission.allows(publication.topic)) {
+      return this.refusePublish(publication, ReasonCode.NotAuthorized, false);
+    }
+    return this.route(publication);
+  }
+
+  /** An authorised publish goes to its subscribers and is acknowledged when it is safe. False: stop decoding. */
+  route(publication: Publication): boolean {
+    return this.routeTo(publication, publication.qos, this.mountpoint);
+  }
+
+  /** The same into any mountpoint, for a publish that a hook changed; `qos` is the one the client has to be answered. */
+  routeTo(publication: Publication, qos: number, mountpoint: Mountpoint): boolean {
+    const { services, queue } = this;
+    if (queue === null) return false;
+    const { groups } = mountpoint;
+    groups.publisherPolicy = this.settings.sharedSubscriptionPolicy;
+    const matched = mountpoint.router.publish(publication);
+    groups.publisherPolicy = null;
+    services.counters.add(Metric.router_matches_local, matched);
+    this.#tellPublished(publication);
+    if (qos !== 0) {
+      const { packetId } = publication;
+      const acknowledgements = this.#acks();
+      const ticket = acknowledgements.nextTicket;
+      let pending = 0;
+      const { copy } = publication;
+      if (copy !== null && copy.unsettled > 0) {
+        copy.listener = this;
+        copy.ticket = ticket;
+        pending = 1;
+      }
+      if (qos === 2 && queue.incoming.add(packetId, ticket)) pending++;
+      this.#unacknowledged++;
+      const reason = matched === 0 && this.v5 === 1 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success;
+      acknowledgements.push(qos === 1 ? PUBACK : PUBREC, packetId, reason, pending);
+      if (services.store.overloaded) this.#waitForStore();
+    }
+    if (this.rate !== null) this.#throttle(this.rate.take(services.wheel.time));
+    return this.#pauses === 0 && this.phase === Phase.Connected;
+  }
+
+  onPuback(packetId: number, reasonCode: number): boolean {
+    const { services } = this;
+    this.#heardAt = services.wheel.time;
+    if (this.v5 === 0) services.counters.increment(Metric.mqtt_puback_received_v4);
+    else services.counters.increment(reasonSlot(ReasonMetric.mqtt_puback_received, reasonCode));
+    if (this.queue === null || !this.queue.onPuback(packetId)) {
+      services.counters.increment(Metric.mqtt_puback_invalid_error_v4 + this.v5);
+    }
+    return this.phase === Phase.Connected;
+  }
+
+  onPubrec(packetId: number, reasonCode: number): boolean {
+    const { services } = this;
+    this.#heardAt = services.wheel.time;
+    if (this.v5 === 0) services.counters.increment(Metric.mqtt_pubrec_received_v4);
+    else services.counters.increment(reasonSlot(ReasonMetric.mqtt_pubrec_received, reasonCode));
+    if (this.queue?.onPubrec(packetId, reasonCode) === true || reasonCode >= 0x80) return true;
+    if (this.v5 === 0) services.counters.increment(Metric.mqtt_pubrec_invalid_error_v4);
+    // Also for an id nobody knows the exchange has to come to its end: the client may have kept it over a reconnect.
+    this.writeAcknowledgement(PUBREL, packetId, this.v5 === 1 ? ReasonCode.PacketIdentifierNotFound : 0);
+    return true;
+  }
+
+  onPubrel(packetId: number, reasonCode: number): boolean {
+    const { services, queue } = this;
+    this.#heardAt = services.wheel.time;
+    if (this.v5 === 0) services.counters.increment(Metric.mqtt_pubrel_received_v4);
+    else services.counters.increment(reasonSlot(ReasonMetric.mqtt_pubrel_received, reasonCode));
+    if (queue === null) return this.protocolError("PUBREL before the connection was accepted");
+    const acknowledgements = this.#acks();
+    const known = queue.incoming.has(packetId);
+    const pending = queue.incoming.delete(packetId, acknowledgements.nextTicket) ? 1 : 0;
+    const reason = known || this.v5 === 0 ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound;
+    acknowledgements.push(PUBCOMP, packetId, reason, pending);
+    return this.phase === Phase.Connected;
+  }
+
+  onPubcomp(packetId: number, reasonCode: number): boolean {
+    const { services } = this;
+    this.#heardAt = services.wheel.time;
+    if (this.v5 === 0) services.counters.increment(Metric.mqtt_pubcomp_received_v4);
+    else services.counters.increment(reasonSlot(ReasonMetric.mqtt_pubcomp_received, reasonCode));
+    if (this.queue === null || !this.queue.onPubcomp(packetId)) {
+      services.counters.increment(Metric.mqtt_pubcomp_invalid_error_v4 + this.v5);
+    }
+    return this.phase === Phase.Connected;
+  }
+
+  onPacket(packet: ControlPacket): boolean {
+    this.#heardAt = this.services.wheel.time;
+    if (packet.kind !== "pingreq") this.procedures.control(this, packet);
+    else if (this.phase !== Phase.Connected) return this.protocolError("PINGREQ before CONNACK");
+    else {
+      this.services.counters.increment(Metric.mqtt_pingreq_received_v4 + this.v5);
+      this.sendPacket({ kind: "pingresp" });
+      this.services.counters.increment(Metric.mqtt_pingresp_sent_v4 + this.v5);
+    }
+    return this.#pauses === 0 && this.phase !== Phase.Closed;
+  }
+
+  onMalformed(reasonCode: number, text: string, connectVersion: 0 | ProtocolVersion): void {
+    if (reasonCode === ReasonCode.PacketTooLarge) {
+      this.services.counters.increment(Metric.mqtt_invalid_msg_size_error_v4 + this.v5);
+    }
+    if (connectVersion !== 0) this.procedures.refuseConnect(this, connectVersion, reasonCode, text);
+    else this.close(reasonCode, text);
+  }
+
+  onDrain(): void {
+    this.queue?.pump();
+  }
+
+  onClose(error: string | null): void {
+    if (error !== null) this.services.counters.increment(Metric.socket_error);
+    this.services.counters.increment(Metric.socket_close);
+    this.finish(true, error === null ? "connection closed by the client" : `connection lost: ${error}`);
+  }
+
+  /** A message of this session's publish is safe, or a change of its open packet ids is durable. */
+  settled(ticket: number): void {
+    this.#acknowledgements?.settled(ticket);
+  }
+
+  /** Writes PUBACK, PUBREC, PUBREL or PUBCOMP. Hot path. */
+  writeAcknowledgement(type: AcknowledgementType, packetId: number, reasonCode: number): void {
+    if (this.phase !== Phase.Connected) return;
+    const { counters } = this.services;
+    if (type === PUBACK || type === PUBCOMP || reasonCode >= 0x80) this.#unacknowledged--;
+    if (this.v5 === 0) counters.increment(ACK_SENT_V4[type - 4] ?? Metric.none);
+    else counters.increment(reasonSlot(ACK_SENT_V5[type - 4] ?? NO_SLOTS, reasonCode));
+    const size = reasonCode === 0 || this.v5 === 0 ? LARGEST_ACK - 1 : LARGEST_ACK;
+    const at = this.transport.reserve(size);
+    writeAck(this.transport.block, at, type, packetId, reasonCode, this.protocol);
+  }
+
+  sendDirect(publication: Publication, retain: boolean, identifier: number): void {
+    const { services } = this;
+    if (this.plain && (identifier === 0 || this.v5 === 0)) {
+      services.counters.increment(Metric.mqtt_publish_sent_v4 + this.v5);
+      services.writer.write(this.transport, publication, publication, this.protocol, 0, retain, false, 0);
+      return;
+    }
+    this.#sendSpecial(publication, 0, retain, false, 0, identifier === 0 ? null : [identifier]);
+  }
+
+  send(
+    message: Message,
+    qos: number,
+    retain: boolean,
+    duplicate: boolean,
+    packetId: number,
+    identifiers: readonly number[] | null,
+  ): boolean {
+    const { services } = this;
+    const view = services.writer.view(message, message.expiresAt === 0 ? 0 : services.clock.now());
+    if (this.plain && (identifiers === null || this.v5 === 0)) {
+      services.counters.increment(Metric.mqtt_publish_sent_v4 + this.v5);
+      services.writer.write(this.transport, message, view, this.protocol, qos, retain, duplicate, packetId);
+      return true;
+    }
+    return this.#sendSpecial(view, qos, retain, duplicate, packetId, identifiers);
+  }
+
+  sendPubrel(packetId: number): void {
+    this.writeAcknowledgement(PUBREL, packetId, ReasonCode.Success);
+  }
+
+  retryWanted(): void {
+    if (this.#retryAt !== 0) return;
+    const { wheel } = this.services;
+    this.#retryAt = wheel.time + this.retrySeconds * 1_000;
+    this.#reschedule();
+  }
+
+  /** Writes a PUBLISH as it is now, after aliases and the client's size limit. False when it is too large for it. */
+  writeSpecial(
+    publication: Publication,
+    qos: number,
+    retain: boolean,
+    duplicate: boolean,
+    packetId: number,
+    identifiers: readonly number[] | null,
+  ): boolean {
+    const version = this.protocol;
+    const topic = publication.topic;
+    const known = this.aliases === null ? 0 : this.aliases.known(topic);
+    const fresh = known === 0 && this.aliases !== null ? this.aliases.next() : 0;
+    const alias = known === 0 ? fresh : known;
+    const listed = version === 5 ? identifiers : null;
+    const size = publishSize(publication, version, qos, alias, known === 0, listed);
+    if (this.maximumPacketSize !== 0 && size > this.maximumPacketSize) return false; // [MQTT-3.1.2-24]
+    if (fresh !== 0) this.aliases?.assign(topic, fresh);
+    const at = this.transport.reserve(size);
+    const { block } = this.transport;
+    writePublish(
+      block,
+      at,
+      publication,
+      version,
+      qos,
+      retain,
+      duplicate,
+      packetId,
+      alias,
+      known === 0,
+      listed,
+    );
+    this.services.counters.increment(Metric.mqtt_publish_sent_v4 + this.v5);
+    return true;
+  }
+
+  /** Sends a packet that is not on the hot path. */
+  sendPacket(packet: ServerPacket): void {
+    if (this.phase === Phase.Closed) return;
+    const bytes = encodePacket(packet, this.protocol);
+    const at = this.transport.reserve(bytes.length);
+    bytes.copy(this.transport.block, at);
+  }
+
+  /** Refuses a publish: v5 says why in its acknowledgement; v3 has no way to but closing. False: stop decoding. */
+  refusePublish(publication: Publication, reasonCode: number, silent: boolean): boolean {
+    const { services, settings, queue } = this;
+    const { qos, packetId } = publication;
+    if (!silent) {
+      services.counters.increment(Metric.mqtt_publish_auth_error_v4 + this.v5);
+      services.log
+        .limited("publish-refused", 5)
+        .warning("publish", `client ${this.clientId} may not publish to ${publication.topic.text}`);
+      const closes = this.version === 4 || (this.version === 3 && settings.disconnectOnUnauthorizedPublishV3);
+      if (closes) {
+        this.close(ReasonCode.NotAuthorized, `not authorised to publish to ${publication.topic.text}`);
+        return false;
+      }
+    }
+    if (qos !== 0) {
+      const acknowledgements = this.#acks();
+      this.#unacknowledged++;
+      if (this.v5 === 1) acknowledgements.push(qos === 1 ? PUBACK : PUBREC, packetId, reasonCode, 0);
+      else {
+        const waits = qos === 2 && queue?.incoming.add(packetId, acknowledgements.nextTicket) === true;
+        acknowledgements.push(qos === 1 ? PUBACK : PUBREC, packetId, ReasonCode.Success, waits ? 1 : 0);
+      }
+    }
+    if (this.rate !== null) this.#throttle(this.rate.take(services.wheel.time));
+    return this.#pauses === 0 && this.phase === Phase.Connected;
+  }
+
+  /** Stops reading until `unpause` with the same reason. */
+  pause(reason: number): void {
+    if (this.#pauses === 0) this.transport.pause();
+    this.#pauses |= reason;
+  }
+
+  unpause(reason: number): void {
+    if ((this.#pauses & reason) === 0) return;
+    this.#pauses &= ~reason;
+    if (this.#pauses === 0 && this.phase !== Phase.Closed) this.transport.resume();
+  }
+
+  /** Does not read for `milliseconds`. */
+  throttle(milliseconds: number): void {
+    this.#throttle(milliseconds);
+  }
+
+  /** Ends the connection from this side: MQTT 5 clients are told why. The will is published unless it is normal. */
+  close(reasonCode: number, text: string): void {
+    if (this.phase === Phase.Closed) return;
+    if (this.phase === Phase.Connected && this.v5 === 1) this.sendDisconnect(reasonCode);
+    this.finish(reasonCode !== ReasonCode.Success, `${text}: ${reasonCodeName(reasonCode)}`);
+    this.transport.end();
+  }
+
+  sendDisconnect(reasonCode: number, serverReference?: string): void {
+    const { counters } = this.services;
+    counters.increment(reasonSlot(ReasonMetric.mqtt_disconnect_sent, reasonCode));
+    const properties = serverReference === undefined ? {} : { serverReference };
+    this.sendPacket({ kind: "disconnect", reasonCode, properties });
+  }
+
+  protocolError(text: string): false {
+    this.close(ReasonCode.ProtocolError, text);
+    return false;
+  }
+
+  /** Another connection has taken the session over; the registry deals with queue and will. */
+  takenOver(): void {
+    if (this.phase === Phase.Closed) return;
+    if (this.v5 === 1 && this.phase === Phase.Connected) this.sendDisconnect(ReasonCode.SessionTakenOver);
+    this.#end("session taken over by another connection");
+    this.transport.end();
+  }
+
+  /** The connection is over, for whatever reason; what belongs to the session is left to the registry. */
+  finish(publishWill: boolean, text: string): void {
+    if (this.phase === Phase.Closed) return;
+    const { subscriber } = this;
+    this.#end(text);
+    if (subscriber !== null && subscriber.handle === this) {
+      this.services.registry.disconnected(subscriber, publishWill);
+    }
+  }
+
+  /** Starts the timers of a connected session. */
+  started(): void {
+    this.#heardAt = this.services.wheel.time;
+    this.#reschedule();
+  }
+
+  due(): void {
+    if (this.phase === Phase.Closed) return;
+    const { services } = this;
+    const now = services.wheel.time;
+    if (this.#resumeAt !== 0 && now >= this.#resumeAt) {
+      this.#resumeAt = 0;
+      this.unpause(Pause.Rate);
+    }
+    if (this.deadline !== 0 && now >= this.deadline) {
+      this.#deadlinePassed();
+      return;
+    }
+    if (this.keepAliveMilliseconds !== 0 && now - this.#heardAt >= this.keepAliveMilliseconds) {
+      services.counters.increment(Metric.client_keepalive_expired_v4 + this.v5);
+      this.close(ReasonCode.KeepAliveTimeout, "nothing heard for one and a half keep-alive times");
+      return;
+    }
+    if (this.#retryAt !== 0 && now >= this.#retryAt) {
+      this.queue?.retry(Math.floor(now / 1_000), this.retrySeconds);
+      const waiting = this.queue !== null && this.queue.inflight > 0;
+      this.#retryAt = waiting ? now + 1_000 : 0;
+    }
+    this.#reschedule();
+  }
+
+  #end(text: string): void {
+    const wasConnected = this.phase === Phase.Connected;
+    this.phase = Phase.Closed;
+    this.services.wheel.cancel(this);
+    this.#acknowledgements?.clear();
+    if (this.queue !== null && this.queue.receiver === this) this.queue.detach();
+    this.queue = null;
+    const { log } = this.services;
+    if (wasConnected) {
+      const level = text.startsWith("nothing heard") && this.settings.keepAliveAsWarning ? "warning" : "info";
+      log.log(level, "disconnect", `client ${this.clientId} (${this.peer}) disconnected: ${text}`);
+    } else if (this.clientId !== "" || log.enabled("debug")) {
+      log
+        .limited("not-connected", 20)
+        .info(
+          "disconnect",
+          `${this.peer}${this.clientId === "" ? "" : ` client ${this.clientId}`} did not connect: ${text}`,
+        );
+    }
+  }
+
+  #deadlinePassed(): void {
+    if (this.phase !== Phase.Connected) {
+      this.services.counters.increment(Metric.socket_close_timeout);
+      this.finish(false, "no CONNECT in time");
+      this.transport.destroy();
+      return;
+    }
+    this.close(ReasonCode.AdministrativeAction, "the longest connection lifetime has passed");
+  }
+
+  #acks(): Acknowledgements {
+    this.#acknowledgements ??= new Acknowledgements(this);
+    return this.#acknowledgements;
+  }
+
+  #byTopic(): boolean {
+    const { chains } = this.services;
+    return this.v5 === 1 ? chains.auth_on_publish_m5.byTopic : chains.auth_on_publish.byTopic;
+  }
+
+  #tellPublished(publication: Publication): void {
+    const { chains } = this.services;
+    if (this.v5 === 1 ? chains.on_publish_m5.isEmpty : chains.on_publish.isEmpty) return;
+    this.procedures.tellPublished(this, publication);
+  }
+
+  /** The same QoS 2 publish once more: it is not routed again, and acknowledged when the first is [MQTT-4.3.3-10]. */
+  #again(packetId: number): boolean {
+    const acknowledgements = this.#acks();
+    const waits = this.queue?.incoming.await(acknowledgements.nextTicket) === true;
+    acknowledgements.push(PUBREC, packetId, ReasonCode.Success, waits ? 1 : 0);
+    return this.phase === Phase.Connected;
+  }
+
+  #resolveAlias(publication: Publication): boolean {
+    const alias = publication.topicAlias;
+    if (alias > this.settings.topicAliasMaxClient || this.aliases === null) {
+      this.close(ReasonCode.TopicAliasInvalid, `topic alias ${alias}`); // [MQTT-3.3.2-9]
+      return false;
+    }
+    if (publication.topic !== NO_TOPIC) {
+      this.aliases.learn(alias, publication.topic);
+      return true;
+    }
+    const topic = this.aliases.resolve(alias);
+    if (topic === null) return this.protocolError(`topic alias ${alias} was never set`);
+    publication.topic = topic;
+    return true;
+  }
+
+  #tooLarge(size: number): boolean {
+    this.services.counters.increment(Metric.mqtt_invalid_msg_size_error_v4 + this.v5);
+    this.close(ReasonCode.PacketTooLarge, `payload of ${size} bytes is over max_message_size`);
+    return false;
+  }
+
+  #sendSpecial(
+    publication: Publication,
+    qos: number,
+    retain: boolean,
+    duplicate: boolean,
+    packetId: number,
+    identifiers: readonly number[] | null,
+  ): boolean {
+    const { chains } = this.services;
+    const chain = this.v5 === 1 ? chains.on_deliver_m5 : chains.on_deliver;
+    if (!chain.isEmpty) {
+      return this.procedures.deliverThroughHook(
+        this,
+        publication,
+        qos,
+        retain,
+        duplicate,
+        packetId,
+        identifiers,
+      );
+    }
+    if (this.writeSpecial(publication, qos, retain, duplicate, packetId, identifiers)) return true;
+    this.tooLargeForClient(publication);
+    return false;
+  }
+
+  /** Counts and tells a message that the client cannot take. */
+  tooLargeForClient(publication: Publication): void {
+    const { services, subscriber } = this;
+    services.counters.increment(Metric.queue_message_drop);
+    if (subscriber === null) return;
+    this.mountpoint.queues.events.messageDropped?.(
+      subscriber.id,
+      publication.message(services.clock),
+      "max_packet_size_exceeded",
+    );
+  }
+
+  #waitForStore(): void {
+    this.pause(Pause.Store);
+    this.services.store.whenRelieved(() => this.unpause(Pause.Store));
+  }
+
+  #throttle(milliseconds: number): void {
+    if (milliseconds <= 0) return;
+    this.pause(Pause.Rate);
+    this.#resumeAt = Math.max(this.#resumeAt, this.services.wheel.time + milliseconds);
+    this.#reschedule();
+  }
+
+  #reschedule(): void {
+    const now = this.services.wheel.time;
+    let next = Number.POSITIVE_INFINITY;
+    if (this.deadline !== 0) next = this.deadline;
+    if (this.keepAliveMilliseconds !== 0) next = Math.min(next, this.#heardAt + this.keepAliveMilliseconds);
+    if (this.#retryAt !== 0) next = Math.min(next, this.#retryAt);
+    if (this.#resumeAt !== 0) next = Math.min(next, this.#resumeAt);
+    if (next === Number.POSITIVE_INFINITY) this.services.wheel.cancel(this);
+    else this.services.wheel.schedule(this, Math.max(0, next - now));
+  }
+
+  /** The keep-alive that CONNECT asked for, in seconds. */
+  keepAlive(seconds: number): void {
+    this.keepAliveMilliseconds = seconds * KEEP_ALIVE_FACTOR;
+  }
+}
+
+const NO_SLOTS = new Uint16Array(256);
+const ACK_SENT_V4 = [
+  Metric.mqtt_puback_sent_v4,
+  Metric.mqtt_pubrec_sent_v4,
+  Metric.mqtt_pubrel_sent_v4,
+  Metric.mqtt_pubcomp_sent_v4,
+];
+const ACK_SENT_V5 = [
+  ReasonMetric.mqtt_puback_sent,
+  ReasonMetric.mqtt_pubrec_sent,
+  ReasonMetric.mqtt_pubrel_sent,
+  ReasonMetric.mqtt_pubcomp_sent,
+];

@@ -1,0 +1,242 @@
+import { Metric } from "../metrics/metric.ts";
+import type { Subscribe, SubscriptionRequest, Unsubscribe } from "../mqtt/packet.ts";
+import { ReasonCode, SUBACK_FAILURE_V3 } from "../mqtt/reason-code.ts";
+import { parseTopicFilter } from "../mqtt/topic-filter.ts";
+import type { ChainResult } from "../plugin/answer.ts";
+import type { TopicRequest, TopicRequestM5 } from "../plugin/hook.ts";
+import type { Subscriber } from "../registry/subscriber.ts";
+import type { SubscriptionOptions } from "../routing/destination.ts";
+import { subscriptionOptions } from "../routing/subscription-options.ts";
+import { Pause, type Session } from "./session.ts";
+
+type Granted = TopicRequest & Partial<TopicRequestM5>;
+type Verdict = ChainResult<{ readonly topics: readonly Granted[] }>;
+
+/** What becomes of one filter: a subscription, or the code of its refusal. */
+type Outcome =
+  | { readonly filter: string; readonly options: SubscriptionOptions }
+  | { readonly filter: string; readonly refused: number };
+
+/** SUBSCRIBE: each filter is judged on its own, and SUBACK follows when what was granted is durable. */
+export function handleSubscribe(session: Session, packet: Subscribe): void {
+  const { services, subscriber } = session;
+  services.counters.increment(Metric.mqtt_subscribe_received_v4 + session.v5);
+  if (subscriber === null || !session.connected) {
+    session.protocolError("SUBSCRIBE before the connection was accepted");
+    return;
+  }
+  const { chains } = services;
+  const asked = packet.subscriptions.map(requestOf);
+  const { username, subscriberId } = session.identity;
+  const verdict: Verdict | Promise<Verdict> =
+    session.v5 === 1
+      ? chains.auth_on_subscribe_m5.run({
+          username,
+          subscriberId,
+          topics: asked,
+          properties: {
+            ...(packet.identifier === 0 ? {} : { subscriptionIdentifier: packet.identifier }),
+            userProperties: packet.userProperties,
+          },
+        })
+      : chains.auth_on_subscribe.run({ username, subscriberId, topics: asked });
+  const go = (result: Verdict): void => subscribe(session, subscriber, packet, asked, result);
+  if (!(verdict instanceof Promise)) {
+    go(verdict);
+    return;
+  }
+  session.pause(Pause.Hook);
+  void verdict.then((result) => {
+    if (session.connected) go(result);
+    session.unpause(Pause.Hook);
+  });
+}
+
+function requestOf(request: SubscriptionRequest): TopicRequestM5 {
+  const { filter, qos, noLocal, retainAsPublished, retainHandling } = request;
+  return { topic: filter, qos, noLocal, retainAsPublished, retainHandling };
+}
+
+function subscribe(
+  session: Session,
+  subscriber: Subscriber,
+  packet: Subscribe,
+  asked: readonly TopicRequestM5[],
+  verdict: Verdict,
+): void {
+  const { services } = session;
+  const { registry } = services;
+  const outcomes = asked.map((request, index) => judge(session, packet, request, index, verdict));
+  const retained: { readonly filter: string; readonly options: SubscriptionOptions }[] = [];
+  const codes: number[] = [];
+  for (const outcome of outcomes) {
+    const { filter } = outcome;
+    if ("refused" in outcome) {
+      codes.push(outcome.refused);
+      continue;
+    }
+    const limit = session.settings.maxSubscriptionsPerClient;
+    const known = subscriber.subscriptions.get(filter) !== undefined;
+    if (!known && limit > 0 && subscriber.subscriptions.size >= limit) {
+      codes.push(session.v5 === 1 ? ReasonCode.QuotaExceeded : SUBACK_FAILURE_V3);
+      services.counters.increment(Metric.mqtt_subscribe_error_v4 + session.v5);
+      continue;
+    }
+    const { options } = outcome;
+    const isNew = registry.subscribe(subscriber, filter, options);
+    codes.push(options.qos);
+    const handling = options.retainHandling;
+    if (!filter.startsWith("$share/") && (handling === 0 || (handling === 1 && isNew)))
+      retained.push(outcome);
+  }
+  tellSubscribed(session, packet, asked, codes);
+  services.log.info(
+    "subscribe",
+    `client ${session.clientId} subscribes to ${asked
+      .slice(0, 10)
+      .map(({ topic }, index) => `${topic} (${describeCode(codes[index] ?? 0)})`)
+      .join(", ")}${asked.length > 10 ? ` and ${asked.length - 10} more` : ""}`,
+  );
+  registry.whenSaved(subscriber, () => {
+    if (!session.connected || session.subscriber !== subscriber) return;
+    session.sendPacket({ kind: "suback", packetId: packet.packetId, reasonCodes: codes });
+    services.counters.increment(Metric.mqtt_suback_sent_v4 + session.v5);
+    for (const { filter, options } of retained) {
+      const cursor = session.mountpoint.retained.read(filter);
+      subscriber.queue.addRetained({
+        qos: options.qos,
+        identifier: options.identifier,
+        next: (limit, into) => cursor.next(limit, into),
+      });
+    }
+  });
+}
+
+function judge(
+  session: Session,
+  packet: Subscribe,
+  asked: TopicRequestM5,
+  index: number,
+  verdict: Verdict,
+): Outcome {
+  const { services, v5 } = session;
+  const request = packet.subscriptions[index];
+  if (request !== undefined && request.depth > session.settings.topicMaxDepth) {
+    services.log
+      .limited("topic-depth", 5)
+      .warning(
+        "subscribe",
+        `client ${session.clientId}: ${asked.topic} has more levels than topic_max_depth`,
+      );
+    return { filter: asked.topic, refused: v5 === 1 ? ReasonCode.TopicFilterInvalid : SUBACK_FAILURE_V3 };
+  }
+  if (verdict.kind === "error") {
+    services.counters.increment(Metric.mqtt_subscribe_auth_error_v4 + v5);
+    const code = v5 === 1 ? (verdict.reasonCode ?? ReasonCode.NotAuthorized) : SUBACK_FAILURE_V3;
+    return { filter: asked.topic, refused: code };
+  }
+  const granted = verdict.modifiers?.topics[index] ?? asked;
+  if (granted.qos >= 0x80) {
+    services.counters.increment(Metric.mqtt_subscribe_auth_error_v4 + v5);
+    return { filter: granted.topic, refused: v5 === 1 ? refusal(granted.qos) : SUBACK_FAILURE_V3 };
+  }
+  if (granted.topic !== asked.topic && typeof parseTopicFilter(granted.topic) === "string") {
+    services.log
+      .limited("modified-filter", 1)
+      .error("subscribe", `a plugin changed a filter of client ${session.clientId} to one that is not valid`);
+    return {
+      filter: asked.topic,
+      refused: v5 === 1 ? ReasonCode.ImplementationSpecificError : SUBACK_FAILURE_V3,
+    };
+  }
+  const options = subscriptionOptions(
+    granted.qos,
+    (granted.noLocal ?? asked.noLocal) || session.bridge,
+    (granted.retainAsPublished ?? asked.retainAsPublished) || session.bridge,
+    granted.retainHandling ?? asked.retainHandling,
+    v5 === 1 ? packet.identifier : 0,
+  );
+  return { filter: granted.topic, options };
+}
+
+/** 128 is what hooks for MQTT 3 say; MQTT 5 has a code of its own. */
+function refusal(code: number): number {
+  return code === SUBACK_FAILURE_V3 ? ReasonCode.NotAuthorized : code;
+}
+
+function describeCode(code: number): string {
+  return code < 0x80 ? `QoS ${code}` : `refused 0x${code.toString(16)}`;
+}
+
+function tellSubscribed(
+  session: Session,
+  packet: Subscribe,
+  asked: readonly TopicRequestM5[],
+  codes: readonly number[],
+): void {
+  const { chains } = session.services;
+  const { username, subscriberId } = session.identity;
+  const topics = asked.map((request, index) => ({ ...request, qos: codes[index] ?? request.qos }));
+  if (session.v5 === 1) {
+    if (chains.on_subscribe_m5.isEmpty) return;
+    const properties = { userProperties: packet.userProperties };
+    chains.on_subscribe_m5.run({ username, subscriberId, topics, properties });
+  } else if (!chains.on_subscribe.isEmpty) chains.on_subscribe.run({ username, subscriberId, topics });
+}
+
+/** UNSUBSCRIBE: UNSUBACK follows when it is durable; MQTT 5 says for each filter whether there was one. */
+export function handleUnsubscribe(session: Session, packet: Unsubscribe): void {
+  const { services, subscriber } = session;
+  services.counters.increment(Metric.mqtt_unsubscribe_received_v4 + session.v5);
+  if (subscriber === null || !session.connected) {
+    session.protocolError("UNSUBSCRIBE before the connection was accepted");
+    return;
+  }
+  const { chains } = services;
+  const { username, subscriberId } = session.identity;
+  const chain = session.v5 === 1 ? chains.on_unsubscribe_m5 : chains.on_unsubscribe;
+  if (chain.isEmpty) {
+    unsubscribe(session, subscriber, packet, packet.filters);
+    return;
+  }
+  const request = { username, subscriberId, topics: packet.filters };
+  const verdict =
+    session.v5 === 1
+      ? chains.on_unsubscribe_m5.run({ ...request, properties: { userProperties: packet.userProperties } })
+      : chains.on_unsubscribe.run(request);
+  const filters = (result: Awaited<typeof verdict>): readonly string[] =>
+    result.kind === "ok" && result.modifiers !== null ? result.modifiers.topics : packet.filters;
+  if (!(verdict instanceof Promise)) {
+    unsubscribe(session, subscriber, packet, filters(verdict));
+    return;
+  }
+  session.pause(Pause.Hook);
+  void verdict.then((result) => {
+    if (session.connected) unsubscribe(session, subscriber, packet, filters(result));
+    session.unpause(Pause.Hook);
+  });
+}
+
+function unsubscribe(
+  session: Session,
+  subscriber: Subscriber,
+  packet: Unsubscribe,
+  filters: readonly string[],
+): void {
+  const { services } = session;
+  const { registry, chains } = services;
+  const ended: string[] = [];
+  const codes = filters.map((filter) => {
+    if (!registry.unsubscribe(subscriber, filter)) return ReasonCode.NoSubscriptionExisted;
+    ended.push(filter);
+    return ReasonCode.Success;
+  });
+  if (ended.length > 0 && !chains.on_topic_unsubscribed.isEmpty) {
+    chains.on_topic_unsubscribed.run({ subscriberId: session.identity.subscriberId, topics: ended });
+  }
+  registry.whenSaved(subscriber, () => {
+    if (!session.connected || session.subscriber !== subscriber) return;
+    session.sendPacket({ kind: "unsuback", packetId: packet.packetId, reasonCodes: codes });
+    services.counters.increment(Metric.mqtt_unsuback_sent_v4 + session.v5);
+  });
+}

@@ -1,0 +1,64 @@
+import { Message } from "../mqtt/message.ts";
+import type { Will } from "../mqtt/packet.ts";
+import { topicDepth } from "../mqtt/topic-filter.ts";
+import type { ChainResult, HookError } from "../plugin/answer.ts";
+import type { PublishModifiersM5 } from "../plugin/modifiers.ts";
+import type { LastWill } from "../registry/subscriber.ts";
+import { writeEndToEndProperties } from "./end-to-end-properties.ts";
+import type { Session } from "./session.ts";
+
+type Verdict = ChainResult<PublishModifiersM5>;
+
+const TOPIC_NAME_INVALID = 0x90;
+
+/**
+ * Whether a client may leave this will: judged like a publish, before the client takes over anything. The will as it
+ * will be published, null for none, or why it is refused. A will to a `$` topic is dropped like any publish to one.
+ */
+export function judgeWill(
+  session: Session,
+  will: Will | undefined,
+): LastWill | null | HookError | Promise<LastWill | null | HookError> {
+  if (will === undefined || will.topic.startsWith("$")) return null;
+  if (topicDepth(will.topic) > session.settings.topicMaxDepth) {
+    return { kind: "error", reason: "the will's topic has too many levels", reasonCode: TOPIC_NAME_INVALID };
+  }
+  const { chains } = session.services;
+  const { username, subscriberId } = session.identity;
+  const { topic, qos, retain, payload } = will;
+  const request = { username, subscriberId, topic, qos, retain, payload };
+  const verdict: Verdict | Promise<Verdict> =
+    session.v5 === 1
+      ? chains.auth_on_publish_m5.run({ ...request, properties: will.properties })
+      : chains.auth_on_publish.run(request);
+  const finish = (result: Verdict): LastWill | HookError =>
+    result.kind === "error" ? result : lastWill(session, will, result.modifiers ?? {});
+  return verdict instanceof Promise ? verdict.then(finish) : finish(verdict);
+}
+
+function lastWill(session: Session, will: Will, modifiers: PublishModifiersM5): LastWill {
+  const payload = modifiers.payload ?? will.payload;
+  const properties =
+    modifiers.properties === undefined
+      ? will.endToEndProperties
+      : writeEndToEndProperties({ ...will.properties, ...modifiers.properties });
+  const buffer = Buffer.concat([payload, properties]);
+  const delay = modifiers.properties?.willDelayInterval ?? will.delayInterval;
+  const message = new Message(
+    session.mountpoint.topics.internText(modifiers.topic ?? will.topic),
+    modifiers.qos ?? will.qos,
+    modifiers.retain ?? will.retain,
+    buffer,
+    0,
+    payload.length,
+    payload.length,
+    buffer.length,
+    0,
+    null,
+  );
+  return {
+    message,
+    delaySeconds: Math.min(delay, session.settings.maxLastWillDelaySeconds),
+    expirySeconds: modifiers.properties?.messageExpiryInterval ?? will.expiryInterval,
+  };
+}
