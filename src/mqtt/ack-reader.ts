@@ -75,7 +75,6 @@ export function readAckReasonCode(buffer: Buffer, type: number, at: number, end:
 
 /** Where the text whose length stands at `at` ends; 0: beyond `end`, or not valid UTF-8. */
 function textEnd(buffer: Buffer, at: number, end: number): number {
-  if (at + 2 > end) return 0;
   const next = at + 2 + (((buffer[at] ?? 0) << 8) | (buffer[at + 1] ?? 0));
   return next <= end && isWellFormedText(buffer, at + 2, next) ? next : 0;
 }

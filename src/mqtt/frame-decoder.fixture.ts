@@ -1,11 +1,12 @@
-import type { PacketHandler } from "./frame-decoder.ts";
+import assert from "node:assert/strict";
+import { decodeFrames, type PacketHandler } from "./frame-decoder.ts";
 import type { ControlPacket, ProtocolVersion } from "./packet.ts";
 import { Publication } from "./publication.ts";
 import { Topic, type TopicRefusal, type TopicSource } from "./topic.ts";
 import { checkTopicName } from "./topic-name.ts";
 
 /** A topic source without a table: checks and makes a new topic each time. */
-export class FreshTopics implements TopicSource {
+class FreshTopics implements TopicSource {
   intern(buffer: Buffer, start: number, end: number): Topic | TopicRefusal {
     const depth = checkTopicName(buffer, start, end, 10);
     if (typeof depth === "string") return depth;
@@ -15,7 +16,7 @@ export class FreshTopics implements TopicSource {
 }
 
 /** What a recorder keeps of a PUBLISH: nothing of it refers to the read buffer. */
-export interface RecordedPublish {
+interface RecordedPublish {
   readonly kind: "publish";
   readonly topic: string;
   readonly qos: number;
@@ -29,7 +30,7 @@ export interface RecordedPublish {
   readonly topicAlias: number;
 }
 
-export interface RecordedAck {
+interface RecordedAck {
   readonly kind: "puback" | "pubrec" | "pubrel" | "pubcomp";
   readonly packetId: number;
   readonly reasonCode: number;
@@ -107,4 +108,50 @@ export class Recorder implements PacketHandler {
     if (this.refusal !== null) throw new Error("refused twice");
     this.refusal = { reasonCode, text, connectVersion };
   }
+}
+
+/** Bytes in hexadecimal, text between quotes: `0004 'MQTT' 04`. */
+export function bytes(written: string): Buffer {
+  const parts = written.match(/'[^']*'|[0-9a-f]+/g) ?? [];
+  return Buffer.concat(
+    parts.map((part) => (part.startsWith("'") ? Buffer.from(part.slice(1, -1)) : Buffer.from(part, "hex"))),
+  );
+}
+
+/** A packet of a first byte and a body whose length is put between them. */
+export function packet(first: number, body: string | Buffer): Buffer {
+  const content = typeof body === "string" ? bytes(body) : body;
+  assert.ok(content.length < 128 * 128);
+  const length =
+    content.length < 128 ? [content.length] : [(content.length & 127) | 128, content.length >> 7];
+  return Buffer.concat([Buffer.from([first, ...length]), content]);
+}
+
+export function decode(version: 0 | ProtocolVersion, input: Buffer): Recorder {
+  const recorder = new Recorder(version);
+  const consumed = decodeFrames(recorder, input, 0, input.length);
+  if (recorder.refusal === null) assert.equal(consumed, input.length, "whole input");
+  return recorder;
+}
+
+export function accept(version: 0 | ProtocolVersion, input: Buffer): Recorder["packets"][number] {
+  const recorder = decode(version, input);
+  assert.equal(recorder.refusal, null, input.toString("hex"));
+  const [first] = recorder.packets;
+  assert.ok(first !== undefined && recorder.packets.length === 1, "one packet");
+  return first;
+}
+
+export function refuse(
+  version: 0 | ProtocolVersion,
+  input: Buffer,
+  reasonCode: number,
+  text?: RegExp,
+): Refusal {
+  const recorder = decode(version, input);
+  assert.deepEqual(recorder.packets, [], `no packet of ${input.toString("hex")}`);
+  assert.ok(recorder.refusal !== null, `${input.toString("hex")} is refused`);
+  assert.equal(recorder.refusal.reasonCode, reasonCode, recorder.refusal.text);
+  if (text !== undefined) assert.match(recorder.refusal.text, text);
+  return recorder.refusal;
 }

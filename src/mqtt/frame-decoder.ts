@@ -24,8 +24,8 @@ export interface PacketHandler {
   readonly maximumFrame: number;
 
   /**
-   * A PUBLISH. Its topic is `NO_TOPIC` when it came with a topic alias only; alias and `topicAlias` are not
-   * resolved here. Like the following ones it returns false to stop the decoder: paused or closed.
+   * A PUBLISH. Its topic is `NO_TOPIC` when it came with nothing but a topic alias, which is not resolved here. Like
+   * the following ones it returns false to stop the decoder: paused or closed.
    */
   onPublish(publication: Publication): boolean;
   onPuback(packetId: number, reasonCode: number): boolean;

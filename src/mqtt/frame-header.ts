@@ -1,6 +1,3 @@
-/** The largest Remaining Length that four bytes can say. */
-export const MAXIMUM_REMAINING_LENGTH = 268_435_455;
-
 /**
  * Size in bytes of the packet that starts at `start`, fixed header included, so that a connection can make room
  * for a packet of which only a part has come. 0: the header is not complete; -1: its Remaining Length has a fifth

@@ -15,7 +15,7 @@ export const Place = {
 } as const;
 
 /** How a property's value stands on the wire; `flag` is a byte that must be 0 or 1 and is a boolean to us. */
-export type PropertyType = "bit" | "flag" | "int16" | "int32" | "varint" | "text" | "binary" | "pair";
+type PropertyType = "bit" | "flag" | "int16" | "int32" | "varint" | "text" | "binary" | "pair";
 
 export interface PropertyRule {
   readonly id: number;

@@ -154,7 +154,6 @@ function keep(buffer: Buffer, start: number, end: number, most: number): void {
 
 /** Where the binary data whose length stands at `at` ends; 0: beyond `end`. */
 function binaryEnd(buffer: Buffer, at: number, end: number): number {
-  if (at + 2 > end) return 0;
   const next = at + 2 + (((buffer[at] ?? 0) << 8) | (buffer[at + 1] ?? 0));
   return next > end ? 0 : next;
 }

@@ -51,7 +51,7 @@ export const ReasonCode = {
 } as const;
 
 /** The return codes of CONNACK in MQTT 3.1 and 3.1.1. */
-export const ReturnCode = {
+const ReturnCode = {
   Accepted: 0,
   UnacceptableProtocolVersion: 1,
   IdentifierRejected: 2,

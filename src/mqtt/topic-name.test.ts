@@ -32,7 +32,22 @@ test("text is well formed exactly when the platform decodes it without loss and 
     fc.constantFrom("a", "é", "日", "😀", "\ufeff", "\uffff", "\u0001").map((text) => Buffer.from(text)),
     fc.uint8Array({ maxLength: 4 }),
     fc
-      .constantFrom("c080", "eda080", "f4908080", "f0808080", "e08080", "00", "f48fbfbf", "ed9fbf", "ee8080")
+      .constantFrom(
+        "c080",
+        "eda080",
+        "f4908080",
+        "f0808080",
+        "e08080",
+        "e09fbf",
+        "e0a080",
+        "f08fbfbf",
+        "f0908080",
+        "f4808080",
+        "00",
+        "f48fbfbf",
+        "ed9fbf",
+        "ee8080",
+      )
       .map((hex) => Buffer.from(hex, "hex")),
   );
   fc.assert(
