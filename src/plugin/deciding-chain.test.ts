@@ -7,8 +7,8 @@ import type { AuthOnRegister } from "./hook.ts";
 import type { Implementation } from "./implementation.ts";
 import { MODIFIER_GUARDS } from "./modifier-check.ts";
 import type { RegisterModifiers } from "./modifiers.ts";
+import { ManualTimers, MemoryLogger, testRuntime } from "./plugin-test-support.ts";
 import { createPluginRuntime } from "./runtime.ts";
-import { ManualTimers, MemoryLogger, testRuntime } from "./test-runtime.ts";
 
 const REQUEST: AuthOnRegister = {
   peer: { address: "127.0.0.1", port: 4711 },

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { HOOK_NAMES, type SessionIdentity } from "./hook.ts";
 import { PluginManager } from "./manager.ts";
+import { ManualTimers, MemoryLogger, publicationOf, testRuntime } from "./plugin-test-support.ts";
 import { PublicationRequest } from "./publish-request.ts";
-import { ManualTimers, MemoryLogger, publicationOf, testRuntime } from "./test-runtime.ts";
 
 const GUIDE = await readFile(new URL("../../docs/plugins.md", import.meta.url), "utf8");
 const IDENTITY: SessionIdentity = { username: "alice", subscriberId: { mountpoint: "", clientId: "c" } };

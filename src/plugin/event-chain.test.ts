@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EventChain } from "./event-chain.ts";
 import type { SessionEvent } from "./hook.ts";
-import { ManualTimers, MemoryLogger, testRuntime } from "./test-runtime.ts";
+import { ManualTimers, MemoryLogger, testRuntime } from "./plugin-test-support.ts";
 
 const EVENT: SessionEvent = { subscriberId: { mountpoint: "", clientId: "c" } };
 

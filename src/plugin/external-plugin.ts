@@ -9,7 +9,7 @@ import { PluginError } from "./plugin.ts";
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_-]*$/;
 
 /** Whether a plugin may have that name. */
-export function isPluginName(name: string): boolean {
+function isPluginName(name: string): boolean {
   return name.length <= 128 && NAME.test(name);
 }
 
@@ -77,7 +77,10 @@ function optionalFunction(module: object, name: string, key: string): (context?:
   if (value === undefined) return () => undefined;
   if (typeof value !== "function")
     throw new PluginError("bad_plugin", `${key} of plugin ${name} is no function`);
-  return (context) => Reflect.apply(value, undefined, [context]);
+  return (context) => {
+    const result: unknown = Reflect.apply(value, undefined, [context]);
+    return result;
+  };
 }
 
 /**

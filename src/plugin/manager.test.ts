@@ -6,7 +6,7 @@ import { type TestContext, test } from "node:test";
 import type { AuthOnRegister, Hooks } from "./hook.ts";
 import { PluginManager } from "./manager.ts";
 import type { Plugin } from "./plugin.ts";
-import { ManualTimers, MemoryLogger, testRuntime } from "./test-runtime.ts";
+import { ManualTimers, MemoryLogger, testRuntime } from "./plugin-test-support.ts";
 
 const LOGIN: AuthOnRegister = {
   peer: { address: "::1", port: 1 },
@@ -36,7 +36,7 @@ function manage(...bundled: Plugin[]) {
   const manager = new PluginManager(bundled, testRuntime(timers, logger));
   const order = (chains = manager.chains) => {
     asked.length = 0;
-    chains.auth_on_register.run(LOGIN);
+    assert.ok(!(chains.auth_on_register.run(LOGIN) instanceof Promise));
     return [...asked];
   };
   return { manager, logger, timers, order };

@@ -12,6 +12,7 @@ import type {
   SubscribeModifiersM5,
   UnsubscribeModifiers,
 } from "./modifiers.ts";
+import { parseTopicFilter } from "./topics.ts";
 
 /** What is wrong with a value, or null. */
 type Check = (value: unknown) => string | null;
@@ -41,6 +42,11 @@ const binary: Check = (value) =>
   Buffer.isBuffer(value) && value.length <= 0xffff ? null : "must be a Buffer of at most 65535 bytes";
 const topicName: Check = (value) =>
   nonEmptyText(value) ?? (/[+#]/.test(String(value)) ? "must be a topic without wildcards" : null);
+
+const topicFilter: Check = (value) =>
+  typeof value === "string" && typeof parseTopicFilter(value) !== "string"
+    ? null
+    : "must be a valid topic filter";
 
 function integer(lowest: number, highest: number): Check {
   return (value) =>
@@ -167,11 +173,11 @@ const orNull =
   (check: Check): Check =>
   (value) =>
     value === null ? null : check(value);
-const TOPIC = orNull(object({ topic: nonEmptyText, qos: grantedV3 }, ["topic", "qos"]));
+const TOPIC = orNull(object({ topic: topicFilter, qos: grantedV3 }, ["topic", "qos"]));
 const TOPIC_M5 = orNull(
   object(
     {
-      topic: nonEmptyText,
+      topic: topicFilter,
       qos: grantedM5,
       noLocal: flag,
       retainAsPublished: flag,
@@ -223,8 +229,8 @@ export const MODIFIER_GUARDS = {
   auth_on_publish_m5: fixed<PublishModifiersM5>(object(PUBLISH_M5)),
   auth_on_subscribe: perTopic<SubscribeModifiers>(TOPIC),
   auth_on_subscribe_m5: perTopic<SubscribeModifiersM5>(TOPIC_M5),
-  on_unsubscribe: perTopic<UnsubscribeModifiers>(nonEmptyText),
-  on_unsubscribe_m5: perTopic<UnsubscribeModifiers>(nonEmptyText),
+  on_unsubscribe: perTopic<UnsubscribeModifiers>(topicFilter),
+  on_unsubscribe_m5: perTopic<UnsubscribeModifiers>(topicFilter),
   on_deliver: fixed<DeliverModifiers>(object(DELIVER)),
   on_deliver_m5: fixed<DeliverModifiersM5>(object(DELIVER_M5)),
   on_auth_m5: fixed<AuthModifiers>(object(AUTH, ["reasonCode"])),

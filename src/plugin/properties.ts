@@ -4,6 +4,3 @@ export type { UserProperty } from "../mqtt/packet.ts";
 
 /** MQTT 5 properties as hooks see and change them. What is absent was not in the packet. */
 export type HookProperties = Readonly<Properties>;
-
-/** Properties of a packet that has none. */
-export const NO_PROPERTIES: HookProperties = Object.freeze({});

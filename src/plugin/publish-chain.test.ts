@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createChains, createEventChains } from "./chains.ts";
 import type { SessionIdentity } from "./hook.ts";
+import { ManualTimers, MemoryLogger, publicationOf, testRuntime } from "./plugin-test-support.ts";
 import { PublishPermission } from "./publish-permission.ts";
 import { PublicationRequest, PublicationRequestM5 } from "./publish-request.ts";
-import { ManualTimers, MemoryLogger, publicationOf, testRuntime } from "./test-runtime.ts";
 import { Topic } from "./topics.ts";
 
 const IDENTITY: SessionIdentity = { username: "u", subscriberId: { mountpoint: "", clientId: "c" } };
@@ -133,7 +133,8 @@ test("the payload is a copy, kept for asynchronous hooks and closed after synchr
       },
     },
   ]);
-  publish.run(new PublicationRequest(IDENTITY, publicationOf("a/b", "hello")));
+  const result = publish.run(new PublicationRequest(IDENTITY, publicationOf("a/b", "hello")));
+  assert.deepEqual(result, { kind: "ok", modifiers: null });
   assert.throws(() => requests[0]?.payload, /while the hook runs/);
 });
 

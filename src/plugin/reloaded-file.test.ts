@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rename, rm, utimes, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { ManualTimers } from "./plugin-test-support.ts";
 import { ReloadedFile } from "./reloaded-file.ts";
-import { ManualTimers } from "./test-runtime.ts";
 
 async function setUp(t: TestContext, interval = 10) {
   const folder = await mkdtemp(join(tmpdir(), "reloaded-"));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createChains, createEventChains } from "./chains.ts";
 import type { SubscribeRequestM5, TopicRequestM5 } from "./hook.ts";
-import { testRuntime } from "./test-runtime.ts";
+import { testRuntime } from "./plugin-test-support.ts";
 
 function wanted(topic: string): TopicRequestM5 {
   return { topic, qos: 1, noLocal: false, retainAsPublished: true, retainHandling: 0 };

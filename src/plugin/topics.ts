@@ -2,7 +2,6 @@
 export { Topic } from "../mqtt/topic.ts";
 export {
   type FilterRefusal,
-  filterCovers,
   filterMatches,
   parseTopicFilter,
   topicLevels,

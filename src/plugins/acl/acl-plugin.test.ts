@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { SessionIdentity } from "../../plugin/hook.ts";
 import { PluginManager } from "../../plugin/manager.ts";
+import { ManualTimers, MemoryLogger, publicationOf, testRuntime } from "../../plugin/plugin-test-support.ts";
 import { PublishPermission } from "../../plugin/publish-permission.ts";
 import { PublicationRequest } from "../../plugin/publish-request.ts";
-import { ManualTimers, MemoryLogger, publicationOf, testRuntime } from "../../plugin/test-runtime.ts";
 import { Topic } from "../../plugin/topics.ts";
 import { AclPlugin } from "./acl-plugin.ts";
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { ManualTimers, MemoryLogger } from "../../plugin/test-runtime.ts";
+import { ManualTimers, MemoryLogger } from "../../plugin/plugin-test-support.ts";
 import { PasswdPlugin } from "./passwd-plugin.ts";
 import { createPasswordLine } from "./password-file.ts";
 
