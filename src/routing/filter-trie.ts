@@ -84,7 +84,7 @@ function nextLevel(text: string, start: number): number {
  * True when the levels of `filter` from `filterStart` on match those of `topic` from `topicStart` on. A start of
  * length + 1 means that no level is left.
  */
-export function matchesFrom(filter: string, filterStart: number, topic: string, topicStart: number): boolean {
+function matchesFrom(filter: string, filterStart: number, topic: string, topicStart: number): boolean {
   let f = filterStart;
   let t = topicStart;
   for (;;) {
