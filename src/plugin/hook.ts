@@ -12,17 +12,14 @@ import type {
   UnsubscribeModifiers,
 } from "./modifiers.ts";
 import type { HookProperties } from "./properties.ts";
+import type { SubscriberId, TopicRequest, TopicRequestM5 } from "./request-parts.ts";
+
+export type { SubscriberId, TopicRequest, TopicRequestM5 };
 
 /** Where a client connects from. */
 export interface Peer {
   readonly address: string;
   readonly port: number;
-}
-
-/** A client id is unique within its mountpoint; the default mountpoint is the empty text. */
-export interface SubscriberId {
-  readonly mountpoint: string;
-  readonly clientId: string;
 }
 
 /** Who a session belongs to: one object per session, the same in every call. */
@@ -84,20 +81,6 @@ export interface PublishRequest {
 
 export interface PublishRequestM5 extends PublishRequest {
   readonly properties: HookProperties;
-}
-
-/** One filter of a SUBSCRIBE of MQTT 3. `topic` is the filter as sent, with `$share/group/` if any. */
-export interface TopicRequest {
-  readonly topic: string;
-  readonly qos: number;
-}
-
-/** One filter of a SUBSCRIBE of MQTT 5. */
-export interface TopicRequestM5 extends TopicRequest {
-  readonly noLocal: boolean;
-  readonly retainAsPublished: boolean;
-  /** 0 send retained messages, 1 only for a new subscription, 2 never. */
-  readonly retainHandling: number;
 }
 
 /** The filters stand in packet order. */

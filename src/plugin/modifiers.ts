@@ -1,5 +1,5 @@
-import type { SubscriberId, TopicRequest, TopicRequestM5 } from "./hook.ts";
 import type { HookProperties } from "./properties.ts";
+import type { SubscriberId, TopicRequest, TopicRequestM5 } from "./request-parts.ts";
 
 export type SharedSubscriptionPolicy =
   | "prefer_local"
