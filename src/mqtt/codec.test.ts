@@ -3,8 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { IConnectPacket, IPublishPacket, ISubscribePacket, Packet, UserProperties } from "mqtt-packet";
 import mqttPacket from "mqtt-packet";
-import { Recorder } from "./frame-decoder.fixture.ts";
 import { decodeFrames } from "./frame-decoder.ts";
+import { Recorder } from "./frame-decoder-test-support.ts";
 import type { ProtocolVersion, UserProperty } from "./packet.ts";
 import { parseTopicFilter } from "./topic-filter.ts";
 

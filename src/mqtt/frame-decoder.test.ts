@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { accept, bytes, decode, packet, Recorder, refuse } from "./frame-decoder.fixture.ts";
 import { decodeFrames, MAXIMUM_CONNECT_FRAME, MAXIMUM_CONTROL_FRAME } from "./frame-decoder.ts";
+import { accept, bytes, decode, packet, Recorder, refuse } from "./frame-decoder-test-support.ts";
 import { frameLength } from "./frame-header.ts";
 import type { ProtocolVersion } from "./packet.ts";
 import { ReasonCode } from "./reason-code.ts";

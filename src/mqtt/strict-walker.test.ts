@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { accept, bytes, packet, refuse } from "./frame-decoder.fixture.ts";
+import { accept, bytes, packet, refuse } from "./frame-decoder-test-support.ts";
 import type { ProtocolVersion } from "./packet.ts";
 import { ReasonCode } from "./reason-code.ts";
 import { MAXIMUM_FILTERS, MAXIMUM_USER_PROPERTIES } from "./strict-walker.ts";
