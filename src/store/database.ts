@@ -43,8 +43,11 @@ export interface ScanOptions {
 
 /** A consistent view of the database. To be closed. */
 export interface Snapshot {
-  /** The values in the order of the keys; undefined for absent keys, an Error for values that cannot be read. */
-  get(keys: readonly Buffer[]): Promise<(Buffer | undefined | Error)[]>;
+  /**
+   * The values in the order of the keys; undefined for absent keys, an Error for values that cannot be read. With
+   * `cached` false the database does not keep them at hand (the caller does).
+   */
+  get(keys: readonly Buffer[], cached?: boolean): Promise<(Buffer | undefined | Error)[]>;
   scan(range: KeyRange, options?: ScanOptions): AsyncIterable<readonly Entry[]>;
   close(): Promise<void>;
 }

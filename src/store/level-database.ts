@@ -47,8 +47,8 @@ class LevelSnapshot implements Snapshot {
     this.#snapshot = level.snapshot();
   }
 
-  async get(keys: readonly Buffer[]): Promise<(Buffer | undefined | Error)[]> {
-    const options = { snapshot: this.#snapshot, fillCache: false };
+  async get(keys: readonly Buffer[], cached = true): Promise<(Buffer | undefined | Error)[]> {
+    const options = { snapshot: this.#snapshot, fillCache: cached };
     try {
       return await this.#level.getMany([...keys], options);
     } catch (error) {

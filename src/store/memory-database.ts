@@ -54,6 +54,8 @@ export class MemoryDatabase implements Database {
   failure: Error | null = null;
   /** How many writes have succeeded. */
   writes = 0;
+  /** Called when a write has taken effect, before its promise resolves. */
+  onApplied: () => void = () => undefined;
   /** When set, writes wait for it before they do anything. */
   gate: Promise<void> | null = null;
 
@@ -97,6 +99,7 @@ export class MemoryDatabase implements Database {
     if (this.failure !== null) throw this.failure;
     this.#apply(taken);
     this.writes++;
+    this.onApplied();
   }
 
   snapshot(): Snapshot {

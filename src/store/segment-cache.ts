@@ -67,7 +67,7 @@ export class SegmentCache {
   async #read(segments: readonly number[], snapshot: Snapshot): Promise<Map<number, Buffer>> {
     const found = new Map<number, Buffer>();
     if (segments.length === 0) return found;
-    const values = await snapshot.get(segments.map(segmentKey));
+    const values = await snapshot.get(segments.map(segmentKey), false);
     segments.forEach((segment, index) => {
       const value = values[index];
       if (value === undefined) return;

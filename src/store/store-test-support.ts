@@ -8,6 +8,7 @@ import type {
   StoredReference,
   StoredTopics,
 } from "./participant.ts";
+import type { StoreTimers } from "./timers.ts";
 
 /** A topic table of tests. */
 export function testTopics(): StoredTopics {
@@ -137,6 +138,24 @@ export class TestQueue implements CommitParticipant {
   committed(): void {
     this.commits++;
   }
+}
+
+/**
+ * Timers whose delays end in the next turn, so that background work is done at once; those of ten seconds and more never
+ * end. `delays` lists what was asked.
+ */
+export function quickTimers(): StoreTimers & { readonly delays: number[] } {
+  const delays: number[] = [];
+  return {
+    delays,
+    now: () => 1_800_000_000_000,
+    immediate: (callback) => void setImmediate(callback),
+    delay: (milliseconds) => {
+      delays.push(milliseconds);
+      if (milliseconds >= 10_000) return new Promise(() => undefined);
+      return new Promise((resolve) => setImmediate(resolve));
+    },
+  };
 }
 
 /** Resolves when everything touched until now is durable. */
