@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Metric } from "../metrics/metric.ts";
-import { type FakePorts, fakePorts, fakeSession } from "./fake-ports.ts";
+import { type FakePorts, fakePorts, fakeSession } from "./admin-test-support.ts";
 import { splitWords } from "./grammar.ts";
 import { createAdmin } from "./node-admin.ts";
 import type { SessionInfo } from "./ports.ts";

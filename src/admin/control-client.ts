@@ -20,8 +20,19 @@ export class NotRunningError extends Error {
   override readonly name = "NotRunningError";
 }
 
+/** Somebody listens in the run directory but does not say who it is. */
+export class NotRespondingError extends Error {
+  override readonly name = "NotRespondingError";
+}
+
+function isReset(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
+}
+
 function isAbsence(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED");
+  return (
+    error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED")
+  );
 }
 
 function open(runDirectory: string): Promise<Socket> {
@@ -41,10 +52,15 @@ function open(runDirectory: string): Promise<Socket> {
 }
 
 /**
- * Sends a request and yields the frames of the answer as they come. Throws NotRunningError when nobody listens, and
- * the system's error when the socket may not be used (permission denied).
+ * Sends a request and yields the frames of the answer as they come, until the node ends the answer or the signal
+ * aborts. Throws NotRunningError when nobody listens, and the system's error when the socket may not be used
+ * (permission denied).
  */
-export async function* request(runDirectory: string, message: ControlRequest): AsyncGenerator<ControlFrame> {
+export async function* request(
+  runDirectory: string,
+  message: ControlRequest,
+  signal?: AbortSignal,
+): AsyncGenerator<ControlFrame> {
   let socket: Socket;
   try {
     socket = await open(runDirectory);
@@ -52,6 +68,11 @@ export async function* request(runDirectory: string, message: ControlRequest): A
     if (isAbsence(error)) throw new NotRunningError(`nobody listens in ${runDirectory}`);
     throw error;
   }
+  const leave = (): void => {
+    socket.destroy();
+  };
+  signal?.addEventListener("abort", leave);
+  if (signal?.aborted) leave();
   try {
     socket.write(`${JSON.stringify(message)}\n`);
     const reader = new LineReader(MAX_FRAME_BYTES);
@@ -62,28 +83,30 @@ export async function* request(runDirectory: string, message: ControlRequest): A
         if (frame !== undefined) yield frame;
       }
     }
+  } catch (error) {
+    // Destroyed by us, or the node has ended without a word: there is nothing more to read.
+    if (signal?.aborted !== true && !isReset(error)) throw error;
   } finally {
+    signal?.removeEventListener("abort", leave);
     socket.destroy();
   }
 }
 
-/** Who serves in the run directory; undefined when nobody does. */
-export async function askInfo(runDirectory: string, timeout = INFO_TIMEOUT_MS): Promise<NodeInfo | undefined> {
-  const frames = request(runDirectory, { request: "info" });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), timeout);
-  });
-  const asked = (async (): Promise<NodeInfo | undefined> => {
-    for await (const frame of frames) if (frame.frame === "info") return frame.info;
-    return undefined;
-  })();
+/**
+ * Who serves in the run directory; undefined when nobody does. Throws NotRespondingError when somebody listens but
+ * does not answer in time.
+ */
+export async function askInfo(
+  runDirectory: string,
+  timeout = INFO_TIMEOUT_MS,
+): Promise<NodeInfo | undefined> {
   try {
-    return await Promise.race([asked, late]);
+    for await (const frame of request(runDirectory, { request: "info" }, AbortSignal.timeout(timeout))) {
+      if (frame.frame === "info") return frame.info;
+    }
   } catch (error) {
     if (error instanceof NotRunningError) return undefined;
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
+  throw new NotRespondingError(`the node in ${runDirectory} does not answer`);
 }

@@ -60,7 +60,8 @@ export function parseRequest(line: string): ControlRequest | undefined {
     case "stop":
       return { request: value.request };
     case "admin":
-      if (!("argv" in value) || !isStrings(value.argv) || value.argv.length > MAX_REQUEST_WORDS) return undefined;
+      if (!("argv" in value) || !isStrings(value.argv) || value.argv.length > MAX_REQUEST_WORDS)
+        return undefined;
       return { request: "admin", argv: value.argv, terminal: "terminal" in value && value.terminal === true };
     case "complete":
       if (!("words" in value) || !isStrings(value.words)) return undefined;
@@ -99,7 +100,9 @@ export function parseFrame(line: string): ControlFrame | undefined {
       if (!("text" in value) || typeof value.text !== "string") return undefined;
       return { frame: value.frame, text: value.text };
     case "completions":
-      return "words" in value && isStrings(value.words) ? { frame: "completions", words: value.words } : undefined;
+      return "words" in value && isStrings(value.words)
+        ? { frame: "completions", words: value.words }
+        : undefined;
     case "exit":
       if (!("status" in value) || typeof value.status !== "number") return undefined;
       return { frame: "exit", status: value.status };

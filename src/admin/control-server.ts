@@ -154,7 +154,8 @@ export class ControlServer {
   }
 
   async #answer(socket: Socket, request: ControlRequest | undefined, signal: AbortSignal): Promise<void> {
-    const send = (frame: ControlFrame): Promise<void> | undefined => sendLine(socket, JSON.stringify(frame), signal);
+    const send = (frame: ControlFrame): Promise<void> | undefined =>
+      sendLine(socket, JSON.stringify(frame), signal);
     switch (request?.request) {
       case undefined:
         await send({ frame: "stderr", text: "The request was not understood.\n" });
@@ -171,7 +172,10 @@ export class ControlServer {
         this.#onStop();
         return;
       case "complete":
-        await send({ frame: "completions", words: this.#admin?.complete(request.words, request.begun) ?? [] });
+        await send({
+          frame: "completions",
+          words: this.#admin?.complete(request.words, request.begun) ?? [],
+        });
         return;
       case "admin": {
         if (this.#admin === undefined) {

@@ -1,0 +1,283 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { askInfo } from "../admin/control-client.ts";
+import { VERSION } from "../config/version.ts";
+import { restart, start } from "./daemon.ts";
+import { type Places, places } from "./places.ts";
+
+const MAIN = join(import.meta.dirname, "..", "main.ts");
+const TEST_NODE = join(import.meta.dirname, "node-test-support.ts");
+
+interface Result {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function finish(child: ChildProcess, input = ""): Promise<Result> {
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.on("data", (chunk) => {
+    stdout += String(chunk);
+  });
+  child.stderr?.on("data", (chunk) => {
+    stderr += String(chunk);
+  });
+  child.stdin?.end(input);
+  const [status] = await once(child, "close");
+  return { status: typeof status === "number" ? status : null, stdout, stderr };
+}
+
+describe("the commands", () => {
+  let directory = "";
+  let where: Places;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), "vernemq-cli-"));
+    for (const name of ["log", "etc"]) mkdirSync(join(directory, name));
+    writeFileSync(join(directory, "etc", "vernemq.conf"), "nodename = test@127.0.0.1\n");
+    where = places(
+      {
+        conf: join(directory, "etc", "vernemq.conf"),
+        dataDir: join(directory, "data"),
+        logDir: join(directory, "log"),
+        runDir: join(directory, "run"),
+      },
+      {},
+    );
+  });
+  afterEach(async () => {
+    const info = await askInfo(where.directories.run).catch(() => undefined);
+    if (info !== undefined) process.kill(info.pid, "SIGKILL");
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  function run(argv: readonly string[], input = ""): Promise<Result> {
+    const env = {
+      ...process.env,
+      VERNEMQ_CONF: where.confFile,
+      VERNEMQ_LOG_DIR: where.directories.log,
+      VERNEMQ_RUN_DIR: where.directories.run,
+    };
+    return finish(spawn(process.execPath, [MAIN, ...argv], { env }), input);
+  }
+
+  /** The text written to this process's streams while something runs is not caught: only the status counts. */
+  async function startNode(): Promise<void> {
+    assert.equal(await start(where, TEST_NODE), 0);
+  }
+
+  it("says that no node is there", async () => {
+    const absent = "Node 'test@127.0.0.1' not responding to pings.\n";
+    assert.deepEqual(await run(["vernemq", "ping"]), { status: 1, stdout: "", stderr: absent });
+    assert.deepEqual(await run(["vernemq", "stop"]), {
+      status: 1,
+      stdout: "",
+      stderr: `${absent}Node is not running!\n`,
+    });
+    assert.deepEqual(await run(["vernemq", "getpid"]), {
+      status: 1,
+      stdout: "",
+      stderr: "Node is not running!\n",
+    });
+    assert.deepEqual(await run(["vernemq", "attach"]), {
+      status: 1,
+      stdout: "",
+      stderr: "Node did not respond to ping!\n",
+    });
+    assert.deepEqual(await run(["vmq-admin", "session", "show"]), { status: 1, stdout: "", stderr: absent });
+  });
+
+  it("starts a node in the background, finds it, asks it and stops it", async () => {
+    await startNode();
+    const info = await askInfo(where.directories.run);
+    assert.equal(info?.state, "running");
+    assert.equal(
+      readFileSync(join(directory, "log", "argv"), "utf8"),
+      `vernemq foreground --conf ${where.confFile} --data-dir ${where.directories.data} ` +
+        `--log-dir ${where.directories.log} --run-dir ${where.directories.run}`,
+    );
+    assert.deepEqual(await run(["vernemq", "ping"]), { status: 0, stdout: "pong\n", stderr: "" });
+    assert.deepEqual(await run(["vernemq", "getpid"]), { status: 0, stdout: `${info?.pid}\n`, stderr: "" });
+    assert.equal(readFileSync(join(directory, "run", "vernemq.pid"), "utf8"), `${info?.pid}\n`);
+    assert.deepEqual(await run(["vernemq", "start"]), {
+      status: 1,
+      stdout: "",
+      stderr: "Node is already running!\n",
+    });
+    const shown = await run(["vmq-admin", "retain", "show", "--format=csv"]);
+    assert.deepEqual(shown, {
+      status: 0,
+      stdout: 'payload,topic\r\nhello,retained/one\r\n"{""v"":2}",retained/two\r\n',
+      stderr: "",
+    });
+    const bogus = await run(["vmq-admin", "session", "show", "--bogus"]);
+    assert.deepEqual(bogus, { status: 1, stdout: 'Invalid key: "bogus"\n', stderr: "" });
+    const attached = await run(
+      ["vernemq", "attach"],
+      "show nodename --format=csv\nvmq-admin plugin enable --name=nope\nq().\n",
+    );
+    assert.deepEqual(attached, {
+      status: 0,
+      stdout:
+        "node,nodename\r\nVerneMQ@127.0.0.1,VerneMQ@127.0.0.1\r\nCan't enable plugin: nope due to plugin_not_found\n",
+      stderr: "",
+    });
+    assert.deepEqual(await run(["vernemq", "stop"]), { status: 0, stdout: "ok\n", stderr: "" });
+    assert.equal(existsSync(join(directory, "run", "vernemq.pid")), false);
+    assert.match(
+      readFileSync(join(directory, "log", "console.log"), "utf8"),
+      /the node stops: vernemq stop\n$/,
+    );
+    assert.deepEqual((await run(["vernemq", "ping"])).status, 1);
+  });
+
+  it("finds the node by options as well as by the environment", async () => {
+    await startNode();
+    const option = ["--run-dir", where.directories.run];
+    for (const argv of [
+      ["vmq-admin", ...option, "metrics", "reset"],
+      ["vmq-admin", "metrics", "reset", ...option],
+      ["vmq-admin", "metrics", "reset", `--run-dir=${where.directories.run}`],
+    ]) {
+      const child = spawn(process.execPath, [MAIN, ...argv], { env: { PATH: process.env.PATH } });
+      assert.equal((await finish(child)).stdout, "Done\n", argv.join(" "));
+    }
+  });
+
+  it("restarts", async () => {
+    await startNode();
+    const before = await askInfo(where.directories.run);
+    assert.equal(await restart(where, TEST_NODE), 0);
+    const after = await askInfo(where.directories.run);
+    assert.equal(after?.state, "running");
+    assert.notEqual(after?.pid, before?.pid);
+  });
+
+  it("says why a start failed", async () => {
+    const script = join(directory, "start.ts");
+    writeFileSync(
+      script,
+      `import { start } from ${JSON.stringify(join(import.meta.dirname, "daemon.ts"))};\n` +
+        `process.exitCode = await start(${JSON.stringify(where)}, ${JSON.stringify(TEST_NODE)});\n`,
+    );
+    const env = { ...process.env, TEST_NODE_FAILS: "1" };
+    const { status, stdout, stderr } = await finish(spawn(process.execPath, [script], { env }));
+    assert.equal(status, 1);
+    assert.equal(stdout, "");
+    assert.match(stderr, /error: first\nerror: second\nvernemq failed to start\n$/);
+  });
+
+  it("ends with status 0 on SIGTERM and opens its logs again on SIGHUP", async () => {
+    const argv = ["vernemq", "foreground", "--conf", where.confFile, "--log-dir", where.directories.log];
+    const child = spawn(process.execPath, [TEST_NODE, ...argv, "--run-dir", where.directories.run], {
+      env: { ...process.env, VERNEMQ_DEVELOPMENT: "1" },
+    });
+    const [notice] = await once(child.stdout, "data");
+    assert.match(String(notice), /mosquitto_pub -h 127\.0\.0\.1 -p 1883 -t hello\/world/);
+    const log = join(directory, "log", "console.log");
+    while (!existsSync(log)) await askInfo(where.directories.run);
+    rmSync(log);
+    child.kill("SIGHUP");
+    child.kill("SIGTERM");
+    assert.equal((await finish(child)).status, 0);
+    assert.match(readFileSync(log, "utf8"), /the node stops: SIGTERM\n$/);
+  });
+
+  it("checks and shows the configuration", async () => {
+    assert.deepEqual(await run(["vernemq", "chkconfig"]), {
+      status: 0,
+      stdout: "config is OK\n",
+      stderr: "",
+    });
+    assert.match((await run(["vernemq", "config", "effective"])).stdout, /^nodename = test@127\.0\.0\.1$/m);
+    assert.match((await run(["vernemq", "config", "generate", "-l", "debug"])).stdout, /^ --conf /);
+    assert.match(
+      (await run(["vernemq", "config", "describe", "nodename"])).stdout,
+      /^Documentation for nodename\n/,
+    );
+    assert.equal((await run(["vernemq", "config", "describe"])).status, 1);
+    assert.equal((await run(["vernemq", "config", "bogus"])).status, 1);
+    writeFileSync(where.confFile, "max_inflight_mesages = 3\n");
+    const refused = await run(["vernemq", "chkconfig"]);
+    assert.equal(refused.status, 1);
+    assert.equal(refused.stdout, "");
+    assert.match(refused.stderr, /vernemq\.conf:1: max_inflight_mesages: .* max_inflight_messages/);
+  });
+
+  it("prints the version, its usage, and refuses what it does not know", async () => {
+    assert.deepEqual(await run(["vernemq", "version"]), { status: 0, stdout: `${VERSION}\n`, stderr: "" });
+    assert.match((await run(["vernemq"])).stdout, /^Usage: vernemq /);
+    assert.equal((await run(["vernemq"])).status, 0);
+    const unknown = await run(["vernemq", "bogus"]);
+    assert.equal(unknown.status, 1);
+    assert.match(unknown.stderr, /unknown command 'bogus'/);
+    assert.equal((await run(["other"])).status, 1);
+  });
+});
+
+describe("vmq-passwd", () => {
+  let file = "";
+  beforeEach(() => {
+    file = join(mkdtempSync(join(tmpdir(), "vernemq-passwd-")), "vmq.passwd");
+  });
+  afterEach(() => rmSync(join(file, ".."), { recursive: true, force: true }));
+
+  function run(argv: readonly string[], input = ""): Promise<Result> {
+    return finish(spawn(process.execPath, [MAIN, "vmq-passwd", ...argv]), input);
+  }
+  const users = (): string[] =>
+    readFileSync(file, "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => line.split(":")[0] ?? "");
+
+  it("creates a file, adds, replaces and deletes users", async () => {
+    const created = await run(["-c", file, "alice"], "secret\nsecret\n");
+    assert.deepEqual(created, { status: 0, stdout: "Password: \nReenter password: \n", stderr: "" });
+    const first = readFileSync(file, "utf8");
+    assert.match(first, /^alice:\$6\$[A-Za-z0-9+/]{16}\$[A-Za-z0-9+/]{86}==\n$/);
+    assert.equal((await run([file, "bob"], "other\nother\n")).status, 0);
+    assert.deepEqual(users(), ["alice", "bob"]);
+    assert.equal((await run([file, "alice"], "new\nnew\n")).status, 0);
+    assert.deepEqual(users().sort(), ["alice", "bob"]);
+    assert.notEqual(readFileSync(file, "utf8").includes(first.trim()), true);
+    assert.equal((await run(["-D", file, "alice"])).status, 0);
+    assert.deepEqual(users(), ["bob"]);
+    assert.equal(existsSync(`${file}.tmp`), false);
+  });
+
+  it("refuses with the documented texts", async () => {
+    const missing = await run([file, "alice"], "a\na\n");
+    assert.equal(missing.status, 1);
+    assert.match(missing.stderr, new RegExp(`^Error: Unable to open password file ${file}\\. ENOENT`));
+    await run(["-c", file, "alice"], "a\na\n");
+    const exists = await run(["-c", file, "bob"], "a\na\n");
+    assert.equal(exists.status, 1);
+    assert.match(exists.stderr, /already exists\. Please use -cf in case you want to overwrite the file\n$/);
+    assert.equal((await run(["-cf", file, "bob"], "a\na\n")).status, 0);
+    assert.deepEqual(users(), ["bob"]);
+    assert.equal((await run([file, "c"], "a\nb\n")).stderr, "Error: Passwords do not match.\n");
+    assert.equal((await run([file, "c"], "\n\n")).stderr, "Error: Empty password.\n");
+    assert.equal((await run([file, "c"], "")).stderr, "Error: Empty password.\n");
+    assert.equal((await run([file, "c:d"], "a\na\n")).status, 1);
+    const absent = await run(["-D", file, "nobody"]);
+    assert.deepEqual(absent, {
+      status: 0,
+      stdout: "",
+      stderr: "Warning: User nobody not found in password file.\n",
+    });
+    assert.equal((await run([])).status, 1);
+  });
+
+  it("hashes clear text passwords in place", async () => {
+    writeFileSync(file, "alice:secret\n");
+    assert.equal((await run(["-U", file])).status, 0);
+    assert.match(readFileSync(file, "utf8"), /^alice:\$6\$/);
+  });
+});

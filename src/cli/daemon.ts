@@ -1,0 +1,169 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { askInfo, NotRespondingError, NotRunningError, request } from "../admin/control-client.ts";
+import type { NodeInfo } from "../admin/control-protocol.ts";
+import { nodeName } from "./node-name.ts";
+import { openFilesLimit, openFilesWarning } from "./open-files.ts";
+import { type Places, placeArguments } from "./places.ts";
+
+const POLL_MS = 25;
+/** A node that has not ended this long after it was told to is reported. */
+const STOP_TIMEOUT_MS = 600_000;
+
+/** Who serves there; undefined when nobody does or it does not answer. */
+async function ask({ directories }: Places): Promise<NodeInfo | undefined> {
+  try {
+    return await askInfo(directories.run);
+  } catch (error) {
+    if (error instanceof NotRespondingError) return undefined;
+    throw error;
+  }
+}
+
+async function complainNotResponding(where: Places): Promise<void> {
+  process.stderr.write(`Node '${await nodeName(where)}' not responding to pings.\n`);
+}
+
+function startTimeout(): number {
+  const seconds = Number(process.env.WAIT_FOR_ERLANG ?? "15");
+  return Number.isFinite(seconds) && seconds > 0 ? seconds : 15;
+}
+
+/** `vernemq start`: a node in the background. Resolves when it serves, or does not. */
+export async function start(where: Places, mainFile: string): Promise<number> {
+  if ((await ask(where)) !== undefined) {
+    process.stderr.write("Node is already running!\n");
+    return 1;
+  }
+  process.stderr.write(openFilesWarning(openFilesLimit()));
+  // What the process says before its log is open, and what the runtime says about its death.
+  const outputFile = join(where.directories.log, "startup.out");
+  let output: number;
+  try {
+    mkdirSync(where.directories.log, { recursive: true });
+    output = openSync(outputFile, "w", 0o640);
+  } catch (error) {
+    process.stderr.write(`Unable to write to ${where.directories.log}: ${String(error)}\n`);
+    return 1;
+  }
+  const child = spawn(process.execPath, [mainFile, "vernemq", "foreground", ...placeArguments(where)], {
+    detached: true,
+    stdio: ["ignore", output, output],
+  });
+  closeSync(output);
+  const outcome = await waitUntilServing(child, where, startTimeout());
+  if (outcome === "serving") {
+    child.unref();
+    return 0;
+  }
+  if (outcome === "ended") {
+    process.stderr.write(readFileSync(outputFile, "utf8"));
+    process.stderr.write("vernemq failed to start\n");
+    return 1;
+  }
+  process.stderr.write(
+    `vernemq failed to start within ${startTimeout()} seconds,\n` +
+      "see the output of 'vernemq console' for more information.\n" +
+      "If you want to wait longer, set the environment variable\n" +
+      "WAIT_FOR_ERLANG to the number of seconds to wait.\n",
+  );
+  child.unref();
+  return 1;
+}
+
+async function waitUntilServing(
+  child: ChildProcess,
+  where: Places,
+  seconds: number,
+): Promise<"serving" | "ended" | "late"> {
+  let ended = false;
+  const end = (): void => {
+    ended = true;
+  };
+  child.once("exit", end).once("error", end);
+  const deadline = Date.now() + seconds * 1000;
+  while (!ended && Date.now() < deadline) {
+    const info = await ask(where);
+    if (info?.pid === child.pid && info?.state === "running") return "serving";
+    await delay(POLL_MS);
+  }
+  return ended ? "ended" : "late";
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !isZombie(pid);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+/** Ended, but its parent has not asked for its status yet (a container without an init process). */
+function isZombie(pid: number): boolean {
+  try {
+    return /\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+/** `vernemq stop`: resolves when the process has ended. */
+export async function stop(where: Places): Promise<number> {
+  const info = await ask(where);
+  if (info === undefined) {
+    await complainNotResponding(where);
+    process.stderr.write("Node is not running!\n");
+    return 1;
+  }
+  try {
+    for await (const frame of request(where.directories.run, { request: "stop" }))
+      if (frame.frame === "exit") break;
+  } catch (error) {
+    // It may have ended in between, which is what we want.
+    if (!(error instanceof NotRunningError)) throw error;
+  }
+  const deadline = Date.now() + STOP_TIMEOUT_MS;
+  while (isAlive(info.pid)) {
+    if (Date.now() > deadline) {
+      process.stderr.write(`Node '${info.node}' (process id ${info.pid}) does not end.\n`);
+      return 1;
+    }
+    await delay(POLL_MS);
+  }
+  process.stdout.write("ok\n");
+  return 0;
+}
+
+/** `vernemq restart`: stops the node if it runs, and starts it. */
+export async function restart(where: Places, mainFile: string): Promise<number> {
+  if ((await ask(where)) !== undefined) {
+    const status = await stop(where);
+    if (status !== 0) return status;
+  }
+  return start(where, mainFile);
+}
+
+/** `vernemq ping`. */
+export async function ping(where: Places): Promise<number> {
+  const info = await ask(where);
+  if (info?.state === "running") {
+    process.stdout.write("pong\n");
+    return 0;
+  }
+  await complainNotResponding(where);
+  return 1;
+}
+
+/** `vernemq getpid`. */
+export async function getpid(where: Places): Promise<number> {
+  const info = await ask(where);
+  if (info === undefined) {
+    process.stderr.write("Node is not running!\n");
+    return 1;
+  }
+  process.stdout.write(`${info.pid}\n`);
+  return 0;
+}

@@ -1,0 +1,109 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Admin } from "../admin/admin.ts";
+import { AlreadyRunningError, ControlServer } from "../admin/control-server.ts";
+import { createAdmin } from "../admin/node-admin.ts";
+import { VERSION } from "../config/version.ts";
+import { developmentNotice } from "./development-notice.ts";
+import { nodeName } from "./node-name.ts";
+import type { Places } from "./places.ts";
+import { isStartFailure, type RunningNode, type StartNode } from "./running-node.ts";
+import type { SignalSource } from "./signals.ts";
+
+export interface ForegroundOptions {
+  readonly places: Places;
+  readonly startNode: StartNode;
+  readonly signals: SignalSource;
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Takes the place of standard output for log lines. */
+  readonly writeLog?: (text: string) => void;
+  /** Called once the node serves; `stop` ends it. What it returns is called when the node has stopped. */
+  readonly onServing?: (admin: Admin, node: string, stop: () => void) => () => void;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Runs a node until it is told to stop. Resolves to the exit status of the process. */
+export async function runForeground(options: ForegroundOptions): Promise<number> {
+  const { places, stderr } = options;
+  const stopped = Promise.withResolvers<string>();
+  let control: ControlServer;
+  try {
+    control = await ControlServer.open({
+      runDirectory: places.directories.run,
+      node: await nodeName(places),
+      version: VERSION,
+      onStop: () => stopped.resolve("vernemq stop"),
+    });
+  } catch (error) {
+    if (error instanceof AlreadyRunningError) {
+      stderr(`Node is already running! (${error.info.node}, process id ${error.info.pid})\n`);
+    } else stderr(`Unable to access ${places.directories.run}: ${reasonOf(error)}\n`);
+    return 1;
+  }
+  const release = options.signals.onStop((signal) => stopped.resolve(signal));
+  try {
+    return await serve(options, control, stopped.promise);
+  } finally {
+    release();
+    await control.close();
+  }
+}
+
+async function serve(
+  options: ForegroundOptions,
+  control: ControlServer,
+  stopped: Promise<string>,
+): Promise<number> {
+  const { places, stderr } = options;
+  let node: RunningNode;
+  try {
+    node = await options.startNode({
+      ...places,
+      env: options.env,
+      ...(options.writeLog && { writeLog: options.writeLog }),
+    });
+  } catch (error) {
+    if (isStartFailure(error)) for (const line of error.lines) stderr(`${line}\n`);
+    else stderr(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    return 1;
+  }
+  const releaseReopen = options.signals.onReopen(() => node.log.reopen());
+  const releaseCrash = options.signals.onCrash((error) => {
+    node.log.crash("node_crashed", "the node ends because of an unexpected failure", error);
+    node.log.flushSync();
+  });
+  const pidFile = join(places.directories.run, "vernemq.pid");
+  let status = 0;
+  let leave = (): void => {};
+  try {
+    writeFileSync(pidFile, `${process.pid}\n`);
+    const admin = createAdmin(node.ports);
+    control.serve(node.ports.node.name, admin);
+    if (options.env.VERNEMQ_DEVELOPMENT === "1") {
+      options.stdout(developmentNotice(node.ports.listeners.listeners(), places));
+    }
+    const wanted = Promise.withResolvers<string>();
+    leave =
+      options.onServing?.(admin, node.ports.node.name, () => wanted.resolve("the console was closed")) ??
+      leave;
+    const reason = await Promise.race([stopped, wanted.promise, node.failed]);
+    control.stopping();
+    await node.stop(reason);
+  } catch (error) {
+    stderr(`The node ended: ${reasonOf(error)}\n`);
+    status = 1;
+    await node.stop("failure").catch(() => undefined);
+  } finally {
+    rmSync(pidFile, { force: true });
+    leave();
+    releaseReopen();
+    releaseCrash();
+    await node.log.close();
+  }
+  return status;
+}

@@ -1,0 +1,74 @@
+import { EventEmitter } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fakePorts } from "../admin/admin-test-support.ts";
+import { createLogger } from "../log/logger.ts";
+import { runForeground } from "./foreground.ts";
+import { places } from "./places.ts";
+import type { StartNode } from "./running-node.ts";
+import { processSignals } from "./signals.ts";
+
+/*
+ * A process that behaves like `vernemq foreground` with a node that serves nobody: what the tests of the command line
+ * start. Called as `node-test-support.ts vernemq foreground --conf ... --run-dir ...`. TEST_NODE_FAILS makes the start fail.
+ */
+
+/** Starts a node that consists of fake ports and a log in its log directory. */
+export const startTestNode: StartNode = ({ directories, env, writeLog }) => {
+  if (env.TEST_NODE_FAILS !== undefined) {
+    const failure = Object.assign(new Error("configuration"), { lines: ["error: first", "error: second"] });
+    return Promise.reject(failure);
+  }
+  const file = {
+    path: join(directories.log, "console.log"),
+    format: "text" as const,
+    rotation: { size: Number.POSITIVE_INFINITY, keep: 5, compress: false },
+  };
+  const log = createLogger({
+    level: "debug",
+    console: {
+      target: writeLog === undefined ? "file" : "both",
+      level: "info",
+      format: "text",
+      file,
+      ...(writeLog && { write: writeLog }),
+    },
+    error: undefined,
+    crash: undefined,
+  });
+  log.info("node_started", "the node serves");
+  return Promise.resolve({
+    ports: fakePorts(),
+    log,
+    failed: new Promise<never>((_resolve, reject) => {
+      failures.once("failure", reject);
+    }),
+    stop: (reason) => {
+      log.info("node_stopped", `the node stops: ${reason}`);
+      return Promise.resolve();
+    },
+  });
+};
+
+/** Emits "failure" with the reason why a test node cannot go on. */
+export const failures = new EventEmitter();
+
+if (import.meta.main) {
+  const argv = process.argv.slice(2);
+  const option = (name: string): string | undefined => argv[argv.indexOf(name) + 1];
+  const where = places(
+    { conf: option("--conf"), logDir: option("--log-dir"), runDir: option("--run-dir") },
+    process.env,
+  );
+  writeFileSync(join(where.directories.log, "argv"), argv.join(" "));
+  const keepAlive = setInterval(() => undefined, 60_000);
+  process.exitCode = await runForeground({
+    places: where,
+    startNode: startTestNode,
+    signals: processSignals,
+    env: process.env,
+    stdout: (text) => process.stdout.write(text),
+    stderr: (text) => process.stderr.write(text),
+  });
+  clearInterval(keepAlive);
+}

@@ -1,0 +1,67 @@
+import { dirname, join, resolve } from "node:path";
+import type { Directories } from "../config/directories.ts";
+
+/** Where a node has its files, as given on the command line, by the environment, or by the installation. */
+export interface Places {
+  readonly confFile: string;
+  readonly directories: Directories;
+  /** Directories that were given explicitly: they go before vernemq.conf. */
+  readonly given: Partial<Directories>;
+}
+
+/** The values of --conf, --data-dir, --log-dir and --run-dir. */
+export interface PlaceOptions {
+  readonly conf?: string | undefined;
+  readonly dataDir?: string | undefined;
+  readonly logDir?: string | undefined;
+  readonly runDir?: string | undefined;
+}
+
+/** The root of the installation (or checkout): the directory above the one with the program. */
+const ROOT = join(import.meta.dirname, "..", "..");
+
+function absolute(path: string | undefined): string | undefined {
+  return path === undefined || path === "" ? undefined : resolve(path);
+}
+
+/**
+ * Options go before VERNEMQ_CONF, VERNEMQ_DATA_DIR, VERNEMQ_LOG_DIR and VERNEMQ_RUN_DIR, these before the layout of the
+ * installation: etc, data, log, run, lib and share below its root.
+ */
+export function places(
+  options: PlaceOptions,
+  env: Readonly<Record<string, string | undefined>>,
+  root: string = ROOT,
+): Places {
+  const data = absolute(options.dataDir) ?? absolute(env.VERNEMQ_DATA_DIR);
+  const log = absolute(options.logDir) ?? absolute(env.VERNEMQ_LOG_DIR);
+  const run = absolute(options.runDir) ?? absolute(env.VERNEMQ_RUN_DIR);
+  const confFile = absolute(options.conf) ?? absolute(env.VERNEMQ_CONF) ?? join(root, "etc", "vernemq.conf");
+  const given = {
+    ...(data !== undefined && { data }),
+    ...(log !== undefined && { log }),
+    ...(run !== undefined && { run }),
+  };
+  return {
+    confFile,
+    given,
+    directories: {
+      data: join(root, "data"),
+      log: join(root, "log"),
+      run: join(root, "run"),
+      lib: join(root, "lib"),
+      share: join(root, "share"),
+      etc: dirname(confFile),
+      ...given,
+    },
+  };
+}
+
+/** The options that lead to the same places, for another process. */
+export function placeArguments({ confFile, given }: Places): string[] {
+  const argv = ["--conf", confFile];
+  if (given.data !== undefined) argv.push("--data-dir", given.data);
+  if (given.log !== undefined) argv.push("--log-dir", given.log);
+  if (given.run !== undefined) argv.push("--run-dir", given.run);
+  return argv;
+}

@@ -1,0 +1,32 @@
+import type { AdminPorts } from "../admin/ports.ts";
+import type { RootLogger } from "../log/logger.ts";
+import type { Places } from "./places.ts";
+
+/** What a node is started with. */
+export interface StartOptions extends Places {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Lines for standard output go here instead (the prompt of `vernemq console`). */
+  readonly writeLog?: (text: string) => void;
+}
+
+/** A node that serves clients. */
+export interface RunningNode {
+  readonly ports: AdminPorts;
+  readonly log: RootLogger;
+  /** Stops accepting, says good-bye to clients, flushes and closes the store. Resolves within a bounded time. */
+  stop(reason: string): Promise<void>;
+  /** Rejects when the node cannot go on; never resolves. */
+  readonly failed: Promise<never>;
+}
+
+/** Resolves when everything behind the listeners works and they accept connections. */
+export type StartNode = (options: StartOptions) => Promise<RunningNode>;
+
+/** A start that failed for a reason its user can mend: the lines are for standard error. */
+export interface StartFailure {
+  readonly lines: readonly string[];
+}
+
+export function isStartFailure(error: unknown): error is StartFailure {
+  return error instanceof Error && "lines" in error && Array.isArray(error.lines);
+}

@@ -1,0 +1,176 @@
+import { Command, CommanderError } from "commander";
+import type { CommandOutput } from "../config/commands.ts";
+import { VERSION } from "../config/version.ts";
+import { openFilesLimit, openFilesWarning } from "./open-files.ts";
+import { type PlaceOptions, type Places, places } from "./places.ts";
+
+/**
+ * Threads for the store's writes and for log files, so that neither waits for the other. Counts only when it is set
+ * before the pool is first used.
+ */
+const THREAD_POOL_SIZE = "8";
+
+interface Status {
+  value: number;
+}
+
+function print({ exitCode, stdout, stderr }: CommandOutput): number {
+  process.stdout.write(stdout);
+  process.stderr.write(stderr);
+  return exitCode;
+}
+
+/** What is still open this long after a node has stopped does not keep its process alive. */
+const LINGER_MS = 1000;
+
+/** Runs a node in this process until it ends. */
+async function inForeground(where: Places, prompt: boolean): Promise<number> {
+  const status = await runNode(where, prompt);
+  setTimeout(() => process.exit(), LINGER_MS).unref();
+  return status;
+}
+
+async function runNode(where: Places, prompt: boolean): Promise<number> {
+  process.env.UV_THREADPOOL_SIZE ??= THREAD_POOL_SIZE;
+  const [{ startNode }, { processSignals }] = await Promise.all([
+    import("../node/node.ts"),
+    import("./signals.ts"),
+  ]);
+  const options = {
+    places: where,
+    startNode,
+    signals: processSignals,
+    env: process.env,
+    stdout: (text: string) => {
+      process.stdout.write(text);
+    },
+    stderr: (text: string) => {
+      process.stderr.write(text);
+    },
+  };
+  if (prompt) {
+    const { runConsole } = await import("./console.ts");
+    return runConsole(options);
+  }
+  const { runForeground } = await import("./foreground.ts");
+  return runForeground(options);
+}
+
+function program(mainFile: string, status: Status): Command {
+  const vernemq = new Command("vernemq");
+  const where = (): Places => places(vernemq.opts<PlaceOptions>(), process.env);
+  const running = async (result: number | Promise<number>): Promise<void> => {
+    status.value = await result;
+  };
+  vernemq
+    .description(`VerneMQ ${VERSION}: an MQTT broker`)
+    .option("--conf <file>", "the configuration (VERNEMQ_CONF)")
+    .option("--data-dir <directory>", "where the broker keeps its data (VERNEMQ_DATA_DIR)")
+    .option("--log-dir <directory>", "where it writes its logs (VERNEMQ_LOG_DIR)")
+    .option("--run-dir <directory>", "where its control socket and pid file are (VERNEMQ_RUN_DIR)")
+    .showHelpAfterError("(vernemq help shows all commands)")
+    .exitOverride();
+
+  const command = (name: string, description: string): Command =>
+    vernemq.command(name).description(description);
+
+  command("foreground", "run the broker; it ends with SIGTERM or Ctrl-C").action(() =>
+    running(inForeground(where(), false)),
+  );
+  command("console [arguments...]", "run the broker with a prompt for admin commands")
+    .allowUnknownOption()
+    .action((extra: string[]) => {
+      process.stderr.write(openFilesWarning(openFilesLimit()));
+      return running(inForeground(where(), !extra.includes("-noinput")));
+    });
+  command("start", "start the broker in the background").action(async () => {
+    const { start } = await import("./daemon.ts");
+    return running(start(where(), mainFile));
+  });
+  command("stop", "stop the broker").action(async () => {
+    const { stop } = await import("./daemon.ts");
+    return running(stop(where()));
+  });
+  command("restart", "stop the broker if it runs and start it").action(async () => {
+    const { restart } = await import("./daemon.ts");
+    return running(restart(where(), mainFile));
+  });
+  command("attach", "open the prompt of the running broker").action(async () => {
+    const { attach } = await import("./attach.ts");
+    return running(attach(where()));
+  });
+  command("ping", "ask the broker whether it is there").action(async () => {
+    const { ping } = await import("./daemon.ts");
+    return running(ping(where()));
+  });
+  command("getpid", "print the process id of the running broker").action(async () => {
+    const { getpid } = await import("./daemon.ts");
+    return running(getpid(where()));
+  });
+  command("version", "print the version").action(() => {
+    process.stdout.write(`${VERSION}\n`);
+  });
+  command("chkconfig", "check the configuration").action(async () => {
+    const { checkCommand } = await import("../config/commands.ts");
+    return running(print(checkCommand({ ...where(), env: process.env })));
+  });
+  addConfig(command("config", "show the configuration and what it means"), where, running);
+  return vernemq;
+}
+
+function addConfig(
+  config: Command,
+  where: () => Places,
+  running: (result: number | Promise<number>) => Promise<void>,
+): void {
+  const level = "-l, --log-level <level>";
+  const ignored = "accepted for compatibility: the commands always say all they know";
+  config
+    .argument("[words...]")
+    .option(level, ignored)
+    .action(async () => {
+      const { configUsage } = await import("../config/commands.ts");
+      return running(print(configUsage()));
+    });
+  config
+    .command("generate")
+    .description("check the configuration and print the arguments the broker works with")
+    .option(level, ignored)
+    .action(async () => {
+      const { generateCommand } = await import("../config/commands.ts");
+      return running(print(generateCommand({ ...where(), env: process.env })));
+    });
+  config
+    .command("effective")
+    .description("print all settings, defaults too")
+    .option(level, ignored)
+    .action(async () => {
+      const { effectiveCommand } = await import("../config/commands.ts");
+      return running(print(effectiveCommand({ ...where(), env: process.env })));
+    });
+  config
+    .command("describe [variable]")
+    .description("explain a setting")
+    .option(level, ignored)
+    .action(async (variable: string | undefined) => {
+      const { describeCommand } = await import("../config/commands.ts");
+      return running(print(describeCommand({ ...where(), env: process.env }, variable)));
+    });
+}
+
+/** `vernemq`. `mainFile` is what a background process is started from. Resolves to the exit status. */
+export async function vernemq(argv: readonly string[], mainFile: string): Promise<number> {
+  const status: Status = { value: 0 };
+  const vernemq = program(mainFile, status);
+  if (argv.length === 0) {
+    vernemq.outputHelp();
+    return 0;
+  }
+  try {
+    await vernemq.parseAsync(argv, { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode;
+    throw error;
+  }
+  return status.value;
+}

@@ -1,0 +1,62 @@
+import { once } from "node:events";
+import { NotRunningError } from "../admin/control-client.ts";
+import { type PlaceOptions, type Places, places } from "./places.ts";
+import { runRemote } from "./remote.ts";
+
+const PLACE_FLAGS: ReadonlyMap<string, keyof PlaceOptions> = new Map([
+  ["--conf", "conf"],
+  ["--data-dir", "dataDir"],
+  ["--log-dir", "logDir"],
+  ["--run-dir", "runDir"],
+]);
+
+/** Takes the options that say which node is meant out of the command; they may stand anywhere in it. */
+function takePlaces(argv: readonly string[]): { readonly where: Places; readonly command: string[] } {
+  const values = new Map<keyof PlaceOptions, string | undefined>();
+  const command: string[] = [];
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at] ?? "";
+    const equals = word.indexOf("=");
+    const option = PLACE_FLAGS.get(equals === -1 ? word : word.slice(0, equals));
+    if (option === undefined) command.push(word);
+    else values.set(option, equals === -1 ? argv[++at] : word.slice(equals + 1));
+  }
+  const options: PlaceOptions = {
+    conf: values.get("conf"),
+    dataDir: values.get("dataDir"),
+    logDir: values.get("logDir"),
+    runDir: values.get("runDir"),
+  };
+  return { where: places(options, process.env), command };
+}
+
+async function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  if (!stream.write(text)) await once(stream, "drain");
+}
+
+/** `vmq-admin`: sends a command to the running node. Resolves to the exit status. */
+export async function vmqAdmin(argv: readonly string[]): Promise<number> {
+  const { where, command } = takePlaces(argv);
+  const interrupted = new AbortController();
+  process.once("SIGINT", () => interrupted.abort());
+  try {
+    return await runRemote(where.directories.run, command, {
+      terminal: process.stdout.isTTY,
+      signal: interrupted.signal,
+      output: {
+        stdout: (text) => write(process.stdout, text),
+        stderr: (text) => write(process.stderr, text),
+      },
+    });
+  } catch (error) {
+    const { nodeName } = await import("./node-name.ts");
+    const name = await nodeName(where);
+    if (error instanceof NotRunningError)
+      await write(process.stderr, `Node '${name}' not responding to pings.\n`);
+    else {
+      const reason = error instanceof Error ? error.message : String(error);
+      await write(process.stderr, `RPC to '${name}' failed: ${reason}\n`);
+    }
+    return 1;
+  }
+}

@@ -1,0 +1,63 @@
+import { basename } from "node:path";
+
+/*
+ * One executable with three names: what it does is told by the name it was called by (a link to it), else by its
+ * first argument. Each command is loaded only when it runs, so that `vernemq ping` and `vmq-admin` start fast.
+ */
+
+const PROGRAMS = ["vernemq", "vmq-admin", "vmq-passwd"] as const;
+
+type Program = (typeof PROGRAMS)[number];
+
+function programOf(name: string | undefined): Program | undefined {
+  return PROGRAMS.find((program) => program === name);
+}
+
+function chosen(): { readonly program: Program; readonly argv: string[] } | undefined {
+  const [, script = "", ...argv] = process.argv;
+  const called =
+    programOf(basename(script).replace(/\.(?:exe|[cm]?js|ts)$/, "")) ?? programOf(basename(process.argv0));
+  if (called !== undefined) return { program: called, argv };
+  const program = programOf(argv[0]);
+  return program && { program, argv: argv.slice(1) };
+}
+
+async function run(program: Program, argv: string[]): Promise<number> {
+  switch (program) {
+    case "vernemq": {
+      const { vernemq } = await import("./cli/vernemq.ts");
+      return vernemq(argv, import.meta.filename);
+    }
+    case "vmq-admin": {
+      const { vmqAdmin } = await import("./cli/vmq-admin.ts");
+      return vmqAdmin(argv);
+    }
+    case "vmq-passwd": {
+      const { vmqPasswd } = await import("./cli/vmq-passwd.ts");
+      return vmqPasswd(argv);
+    }
+  }
+}
+
+async function main(): Promise<void> {
+  const choice = chosen();
+  if (choice === undefined) {
+    process.stderr.write(`Usage: ${PROGRAMS.join(" | ")}, each with --help\n`);
+    process.exitCode = 1;
+    return;
+  }
+  process.exitCode = await run(choice.program, choice.argv);
+}
+
+// A reader that has gone (`vmq-admin session show | head`) is no failure of ours.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit();
+    throw error;
+  });
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exitCode = 1;
+});
