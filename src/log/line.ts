@@ -1,5 +1,5 @@
 import type { LogLevel } from "./level.ts";
-import type { LogFormat } from "./options.ts";
+import type { LogFormat, LogTemplate } from "./options.ts";
 
 /** Longest message of one line, in UTF-16 units: a client cannot make a line longer. */
 export const MAX_MESSAGE_LENGTH = 8192;
@@ -32,26 +32,36 @@ export function bounded(text: string, limit: number): string {
   return text.length > limit ? `${text.slice(0, limit)}… (${text.length - limit} characters cut)` : text;
 }
 
+/** How lines of one destination look. */
+export interface LineStyle {
+  readonly format: LogFormat;
+  readonly template: LogTemplate;
+}
+
+function textLine({ template }: LineStyle, time: string, level: LogLevel, message: string): string {
+  return template === "simple" ? `${time} ${level}: ${message}\n` : `${time} [${level}] ${message}\n`;
+}
+
 /** One entry as the text of one line, newline included. */
 export function formatLine(
-  format: LogFormat,
+  style: LineStyle,
   time: string,
   level: LogLevel,
   event: string,
   message: string,
 ): string {
-  if (format === "json") return `${JSON.stringify({ time, level, event, message })}\n`;
-  return `${time} [${level}] ${message}\n`;
+  if (style.format === "json") return `${JSON.stringify({ time, level, event, message })}\n`;
+  return textLine(style, time, level, message);
 }
 
 /** A crash report: the summary line and the stack, one indented line per frame (JSON: one object). */
 export function formatCrash(
-  format: LogFormat,
+  style: LineStyle,
   time: string,
   event: string,
   message: string,
   stack: readonly string[],
 ): string {
-  if (format === "json") return `${JSON.stringify({ time, level: "error", event, message, stack })}\n`;
-  return `${time} [error] ${message}\n${stack.map((frame) => `    ${frame}\n`).join("")}`;
+  if (style.format === "json") return `${JSON.stringify({ time, level: "error", event, message, stack })}\n`;
+  return textLine(style, time, "error", message) + stack.map((frame) => `    ${frame}\n`).join("");
 }

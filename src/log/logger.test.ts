@@ -90,6 +90,15 @@ describe("the log of a node", () => {
     });
   });
 
+  it("lays lines out as the template says and cuts long crash reports", async () => {
+    const log = opened(options({ template: "simple", maximumCrashReport: 20 }), clock);
+    log.info("x", "hello");
+    log.crash("x", "failed", new Error("y".repeat(100)));
+    await log.flush();
+    assert.match(read("console.log"), /^2026-11-22T08:24:48\.446Z info: hello\n/);
+    assert.match(read("error.log"), /Z error: failed: Error: y{13}… \(\d+ characters cut\)\n$/);
+  });
+
   it("puts a crash with its stack in the crash file, or in the error file when that is off", async () => {
     const log = opened(
       options({ crash: { path: path("crash.log"), format: "text", rotation: NEVER } }),

@@ -1,11 +1,11 @@
 import { ConsoleSink } from "./console-sink.ts";
 import { FileSink } from "./file-sink.ts";
 import { type LogLevel, severity } from "./level.ts";
-import { bounded, formatCrash, formatLine, MAX_MESSAGE_LENGTH, printable } from "./line.ts";
-import type { LogFormat, LogOptions } from "./options.ts";
+import { bounded, formatCrash, formatLine, type LineStyle, MAX_MESSAGE_LENGTH, printable } from "./line.ts";
+import type { LogFileOptions, LogFormat, LogOptions, LogTemplate } from "./options.ts";
 import type { LogSink } from "./sink.ts";
 
-/** Longest crash report, in UTF-16 units. */
+/** Longest crash report when the options do not say it, in UTF-16 units. */
 const MAX_CRASH_LENGTH = 64 * 1024;
 /** Rate limits are kept for at most this many keys; further keys share one. */
 const MAX_LIMITED_KEYS = 1024;
@@ -52,9 +52,11 @@ export interface LogClock {
 
 interface Route {
   readonly sink: LogSink;
-  readonly format: LogFormat;
+  readonly style: LineStyle;
   readonly severity: number;
 }
+
+type CrashRoute = Omit<Route, "severity">;
 
 abstract class LeveledLogger implements Logger {
   abstract enabled(level: LogLevel): boolean;
@@ -139,7 +141,9 @@ class LimitedLogger extends LeveledLogger {
 
 class NodeLogger extends LeveledLogger implements RootLogger {
   readonly #routes: Route[] = [];
-  readonly #crashRoute: { sink: LogSink; format: LogFormat } | undefined;
+  readonly #crashRoute: CrashRoute | undefined;
+  readonly #template: LogTemplate;
+  readonly #maximumCrashReport: number;
   readonly #sinks: readonly LogSink[];
   readonly #floor: number;
   readonly #clock: LogClock;
@@ -155,32 +159,29 @@ class NodeLogger extends LeveledLogger implements RootLogger {
     this.#clock = clock;
     const floor = severity(options.level);
     const threshold = Math.max(floor, severity(options.console.level));
-    const { target, file, format } = options.console;
+    this.#template = options.template ?? "extended";
+    this.#maximumCrashReport = options.maximumCrashReport ?? MAX_CRASH_LENGTH;
+    const { target, file, format, write } = options.console;
     const sinks: LogSink[] = [];
-    const add = (sink: LogSink, format: LogFormat, severity: number): LogSink => {
+    const add = (sink: LogSink, format: LogFormat, severity: number): CrashRoute => {
+      const route = { sink, style: this.#style(format), severity };
       sinks.push(sink);
-      this.#routes.push({ sink, format, severity });
+      this.#routes.push(route);
       this.#lowest = Math.min(this.#lowest, severity);
-      return sink;
+      return route;
     };
     if (target === "console" || target === "both") {
-      const { write } = options.console;
-      const lossReport = this.#lossReporter(format);
-      add(write === undefined ? new ConsoleSink(lossReport) : new WriterSink(write), format, threshold);
+      add(write === undefined ? this.#console(format) : new WriterSink(write), format, threshold);
     }
     if (target === "file" || target === "both") add(this.#file(file), file.format, threshold);
-    let crashRoute: { sink: LogSink; format: LogFormat } | undefined;
+    let crashRoute: CrashRoute | undefined;
     if (options.error !== undefined) {
-      const { format } = options.error;
-      crashRoute = {
-        sink: add(this.#file(options.error), format, Math.max(floor, severity("error"))),
-        format,
-      };
+      crashRoute = add(this.#file(options.error), options.error.format, Math.max(floor, severity("error")));
     }
     if (options.crash !== undefined) {
       const sink = this.#file(options.crash);
       sinks.push(sink);
-      crashRoute = { sink, format: options.crash.format };
+      crashRoute = { sink, style: this.#style(options.crash.format) };
     }
     this.#crashRoute = crashRoute;
     this.#sinks = sinks;
@@ -201,14 +202,14 @@ class NodeLogger extends LeveledLogger implements RootLogger {
     const text = printable(bounded(message, MAX_MESSAGE_LENGTH));
     const time = this.#time();
     for (const route of this.#routes) {
-      if (rank >= route.severity) route.sink.write(formatLine(route.format, time, level, event, text));
+      if (rank >= route.severity) route.sink.write(formatLine(route.style, time, level, event, text));
     }
   }
 
   override crash(event: string, message: string, cause: unknown): void {
     const report =
       cause instanceof Error ? (cause.stack ?? `${cause.name}: ${cause.message}`) : String(cause);
-    const stack = bounded(report, MAX_CRASH_LENGTH)
+    const stack = bounded(report, this.#maximumCrashReport)
       .split("\n")
       .map((frame) => printable(frame.trim()));
     const text = `${printable(bounded(message, MAX_MESSAGE_LENGTH))}: ${stack[0] ?? "unknown reason"}`;
@@ -216,10 +217,10 @@ class NodeLogger extends LeveledLogger implements RootLogger {
     const time = this.#time();
     for (const route of this.#routes) {
       if (rank < route.severity || route.sink === this.#crashRoute?.sink) continue;
-      route.sink.write(formatLine(route.format, time, "error", event, text));
+      route.sink.write(formatLine(route.style, time, "error", event, text));
     }
     if (this.#crashRoute === undefined || rank < this.#floor) return;
-    this.#crashRoute.sink.write(formatCrash(this.#crashRoute.format, time, event, text, stack.slice(1)));
+    this.#crashRoute.sink.write(formatCrash(this.#crashRoute.style, time, event, text, stack.slice(1)));
   }
 
   override limited(key: string, perSecond: number): Logger {
@@ -270,23 +271,24 @@ class NodeLogger extends LeveledLogger implements RootLogger {
     for (const limited of limits) limited.settle();
   }
 
-  #file(options: {
-    path: string;
-    format: LogFormat;
-    rotation: LogOptions["console"]["file"]["rotation"];
-  }): LogSink {
+  #style(format: LogFormat): LineStyle {
+    return { format, template: this.#template };
+  }
+
+  #console(format: LogFormat): LogSink {
+    return new ConsoleSink(this.#lossReporter(format));
+  }
+
+  #file(options: LogFileOptions): LogSink {
     return new FileSink(options, this.#lossReporter(options.format), () => this.#clock.now());
   }
 
   #lossReporter(format: LogFormat): (lines: number) => string {
-    return (lines) =>
-      formatLine(
-        format,
-        this.#time(),
-        "warning",
-        "lines_lost",
-        `${lines} log lines were lost: the destination was full or slow`,
-      );
+    const style = this.#style(format);
+    return (lines) => {
+      const message = `${lines} log lines were lost: the destination was full or slow`;
+      return formatLine(style, this.#time(), "warning", "lines_lost", message);
+    };
   }
 
   #time(): string {

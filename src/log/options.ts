@@ -2,6 +2,8 @@ import type { LogLevel } from "./level.ts";
 
 export type LogFormat = "text" | "json";
 
+export type LogTemplate = "simple" | "extended";
+
 export interface RotationOptions {
   /** The file is rotated before a write that would take it above this many bytes; Infinity: never. */
   readonly size: number;
@@ -21,6 +23,8 @@ export interface LogFileOptions {
 export interface LogOptions {
   /** Floor over all sinks (`log.level`; "all" is debug). */
   readonly level: LogLevel;
+  /** Layout of text lines: `TIME [info] message` (extended) or `TIME info: message` (simple). Default: extended. */
+  readonly template?: LogTemplate;
   readonly console: {
     readonly target: "off" | "file" | "console" | "both";
     readonly level: LogLevel;
@@ -34,4 +38,6 @@ export interface LogOptions {
   readonly error: LogFileOptions | undefined;
   /** Full crash reports; undefined: `log.crash = off`, they go to the error file then. */
   readonly crash: LogFileOptions | undefined;
+  /** Longest crash report in UTF-16 units. Default: 65,536. */
+  readonly maximumCrashReport?: number;
 }
