@@ -13,7 +13,7 @@ import {
 
 const words = ["a", "b", "sensor", "", "ä", "\u{1f600}", " ", "x".repeat(200), "0", "$", "\ufeff"];
 
-export function topic(random: Random): string {
+function topic(random: Random): string {
   const levels = Array.from({ length: random.between(1, 6) }, () => random.pick(words));
   return `fuzz/${levels.join("/")}`;
 }

@@ -143,7 +143,7 @@ export interface PublisherOptions extends ResumingOptions {
 }
 
 /** The payload of a message: its number, and some bytes more. */
-export function payload(sequence: number, random: Random): Buffer {
+function payload(sequence: number, random: Random): Buffer {
   const filler = random.chance(0.02) ? random.below(20_000) : random.below(100);
   return Buffer.from(`${sequence} ${"x".repeat(filler)}`);
 }
