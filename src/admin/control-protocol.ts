@@ -10,7 +10,7 @@ import { basename, dirname, join } from "node:path";
 /** Longest request line in bytes. */
 export const MAX_REQUEST_BYTES = 256 * 1024;
 /** Most words of one command. */
-export const MAX_REQUEST_WORDS = 10_000;
+const MAX_REQUEST_WORDS = 10_000;
 
 export type ControlRequest =
   /** Who are you? Answered by an info frame. */

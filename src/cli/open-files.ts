@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 /** Fewer open files than this are too few for a broker in production. */
-export const RECOMMENDED_OPEN_FILES = 65_536;
+const RECOMMENDED_OPEN_FILES = 65_536;
 
 /** The limit of open files of this process; undefined where the system does not tell. */
 export function openFilesLimit(limits = "/proc/self/limits"): number | undefined {

@@ -15,7 +15,7 @@ export interface LogSink {
 }
 
 /** Text a sink holds at most while its file or reader is slow, in UTF-16 units. */
-export const MAX_PENDING = 4 * 1024 * 1024;
+const MAX_PENDING = 4 * 1024 * 1024;
 
 function countLines(text: string): number {
   let lines = 0;

@@ -135,7 +135,7 @@ const MEASURED = {
 /** Names whose value is read when asked for. */
 export type MeasuredName = keyof typeof MEASURED;
 
-export function isMeasuredName(name: string): name is MeasuredName {
+function isMeasuredName(name: string): name is MeasuredName {
   return Object.hasOwn(MEASURED, name);
 }
 
