@@ -7,6 +7,9 @@ import { LevelDatabase, type LevelOptions, levelCode, levelMessage } from "./lev
 
 /** File with the process id of the owner, in the store's directory. */
 const OWNER_FILE = "owner.pid";
+/** Copies of damaged stores are named so, beside the store; at most so many are kept, for they fill the disk. */
+const ASIDE = "msgstore.damaged-";
+const COPIES = 3;
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 
@@ -27,6 +30,7 @@ export interface OpenedLevel {
  * that does not open is repaired after a copy of it was put aside.
  *
  * @param now epoch milliseconds, for the name of the copy
+ * @param broken it is known to be damaged though it opens: it is repaired at once
  * @throws StoreOpenError when another process has it, the file system refuses, or it cannot be repaired
  */
 export async function openLevel(
@@ -34,8 +38,13 @@ export async function openLevel(
   options: LevelOptions,
   log: Logger,
   now: number,
+  broken = false,
 ): Promise<OpenedLevel> {
   await prepare(directory);
+  if (broken) {
+    log.error("store_damaged", `the message store in ${directory} has unreadable files and is repaired`);
+    return repair(directory, options, log, now);
+  }
   const headless = await isHeadless(directory);
   try {
     // LevelDB would begin an empty database in place of one whose CURRENT file is gone.
@@ -126,16 +135,23 @@ async function repair(
   now: number,
 ): Promise<OpenedLevel> {
   const stamp = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, "");
-  const aside = join(dirname(directory), `msgstore.damaged-${stamp}`);
+  const aside = join(dirname(directory), `${ASIDE}${stamp}`);
   try {
-    await cp(directory, aside, { recursive: true, errorOnExist: true, mode: constants.COPYFILE_FICLONE });
-    await chmod(aside, DIRECTORY_MODE);
+    const copies = (await readdir(dirname(directory))).filter((name) => name.startsWith(ASIDE));
+    const copied = copies.length < COPIES;
+    if (copied) {
+      await cp(directory, aside, { recursive: true, mode: constants.COPYFILE_FICLONE });
+      await chmod(aside, DIRECTORY_MODE);
+    }
     await ClassicLevel.repair(directory);
     const database = await LevelDatabase.open(directory, options);
     await claim(directory);
     log.warning(
       "store_repaired",
-      `the message store in ${directory} was repaired, what could not be saved is lost; the files as they were are in ${aside}`,
+      `the message store in ${directory} was repaired, what could not be saved is lost; ` +
+        (copied
+          ? `the files as they were are in ${aside}`
+          : `no copy was made of the files as they were, there are ${COPIES} copies from before`),
     );
     return { database, damaged: true };
   } catch (error) {

@@ -1,5 +1,6 @@
 import type { Logger } from "../log/logger.ts";
 import { ensureFormat, FORMAT_VERSION, MIGRATIONS, type Migration } from "./format.ts";
+import { levelCode } from "./level-database.ts";
 import { openLevel, releaseLevel } from "./open-level.ts";
 import type { StoreOptions } from "./options.ts";
 import type { HealthListener } from "./recovery.ts";
@@ -30,8 +31,8 @@ export async function openStore(
 ): Promise<DurableStore> {
   const { log, timers = systemTimers, onHealth = () => undefined } = dependencies;
   const { version, migrations } = dependencies.format ?? { version: FORMAT_VERSION, migrations: MIGRATIONS };
-  const open = () => openLevel(directory, options, log, timers.now());
-  const { database, damaged } = await open();
+  const open = (broken: boolean) => openLevel(directory, options, log, timers.now(), broken);
+  const { database, damaged } = await open(false);
   try {
     const found = await ensureFormat(database, directory, damaged, version, migrations);
     if (found > 0 && found < version) {
@@ -42,7 +43,14 @@ export async function openStore(
       log,
       timers,
       onHealth,
-      reopen: async () => (await open()).database,
+      reopen: async (cause) => {
+        const opened = await open(levelCode(cause) === "LEVEL_CORRUPTION");
+        if (opened.damaged) {
+          await ensureFormat(opened.database, directory, true, version, migrations);
+          await restoreHeads(opened.database, log);
+        }
+        return opened.database;
+      },
       onClosed: () => releaseLevel(directory),
     });
   } catch (error) {

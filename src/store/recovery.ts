@@ -15,7 +15,7 @@ export type HealthListener = (problem: string | null) => void;
  */
 export class PersistentWriter {
   readonly #access: DatabaseAccess;
-  readonly #open: () => Promise<Database>;
+  readonly #open: (cause: unknown) => Promise<Database>;
   readonly #sync: boolean;
   readonly #timers: StoreTimers;
   readonly #log: Logger;
@@ -28,7 +28,7 @@ export class PersistentWriter {
 
   constructor(
     access: DatabaseAccess,
-    open: () => Promise<Database>,
+    open: (cause: unknown) => Promise<Database>,
     sync: boolean,
     timers: StoreTimers,
     log: Logger,
@@ -44,11 +44,13 @@ export class PersistentWriter {
 
   /** Resolves when it is written, however long that takes; rejects only after `abandon`. */
   async write(set: WriteSet): Promise<void> {
+    let cause: unknown;
     try {
       await this.#attempt(set);
       return;
     } catch (error) {
       this.#failed(error);
+      cause = error;
     }
     let delay = FIRST_DELAY;
     for (;;) {
@@ -56,11 +58,12 @@ export class PersistentWriter {
       if (this.#abandoned !== null) throw this.#abandoned;
       delay = Math.min(delay * 2, LONGEST_DELAY);
       try {
-        await this.#reopen();
+        await this.#reopen(cause);
         await this.#attempt(set);
         break;
       } catch (error) {
         this.#failed(error);
+        cause = error;
       }
     }
     this.failing = false;
@@ -82,10 +85,10 @@ export class PersistentWriter {
     return database.write(set, this.#sync);
   }
 
-  async #reopen(): Promise<void> {
+  async #reopen(cause: unknown): Promise<void> {
     const database = this.#access.take();
     if (database !== null) await database.close().catch(() => undefined);
-    this.#access.replace(await this.#open());
+    this.#access.replace(await this.#open(cause));
   }
 
   #failed(error: unknown): void {

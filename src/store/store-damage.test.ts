@@ -267,10 +267,11 @@ describe("damaged files", () => {
   it("an unreadable table that compaction meets is repaired while running", async () => {
     const directory = freshDirectory();
     const [queue] = await fill(directory, 400);
-    const tables = await files(directory, /\.ldb$/);
-    const path = join(directory, tables[0] ?? "");
-    // No table at all any more, but of the right name.
-    await writeFile(path, Buffer.alloc((await stat(path)).size, 0x41));
+    // No tables at all any more, but of the right name and size.
+    for (const name of await files(directory, /\.ldb$/)) {
+      const path = join(directory, name);
+      await writeFile(path, Buffer.alloc((await stat(path)).size, 0x41));
+    }
     const lines = new Lines();
     const store = await open(directory, lines);
     const fresh = new TestQueue(store);
@@ -279,6 +280,8 @@ describe("damaged files", () => {
       await durable(store);
     }
     assert.equal((await payloads(store, fresh.id)).length, 400);
+    assert.ok(lines.has(/has unreadable files and is repaired/) && lines.has(/can write again/));
+    assert.equal(store.healthy, true);
     await countRestored(store, queue?.id ?? 0);
     await store.close();
   });
@@ -361,10 +364,8 @@ describe("a full disk", () => {
       await rm(filler);
       await durable(store);
       assert.equal(store.healthy, true);
-      const copy = join(mount, "copy");
-      await cp(directory, copy, { recursive: true });
       await store.close();
-      const again = await openStore(copy, SMALL, { log: silentLogger });
+      const again = await openStore(directory, SMALL, { log: silentLogger });
       assert.equal((await payloads(again, queue.id)).length, appended + 1);
       await again.close();
     } finally {
@@ -417,27 +418,28 @@ describe("looking through old data", () => {
     await durable(store);
     await store.close();
     store = await open(directory);
-    await eventually("everything is gone but one queue", async () => {
-      const left = await keysOf(store, directory);
-      return left.references.every((queue) => queue === kept.id) && left.references.length > 0;
-    });
+    await eventually("the old data is looked through", () => store.settled);
     assert.equal(await countRestored(store, kept.id), 60);
     await store.close();
+    const left = await numbersIn(directory, "r");
+    assert.deepEqual(new Set(left), new Set([kept.id]));
+    assert.equal((await numbersIn(directory, "h")).length, 2);
+    assert.equal((await numbersIn(directory, "s")).length, 3);
+    assert.equal((await numbersIn(directory, "d")).length, 3);
   });
 });
 
-/** The queues that have references on disk, seen on a copy. */
-async function keysOf(store: DurableStore, directory: string): Promise<{ references: number[] }> {
-  await durable(store);
-  const copy = freshDirectory();
-  await cp(directory, copy, { recursive: true });
-  const database = await LevelDatabase.open(copy, SMALL);
+/** The numbers in the keys with that prefix. */
+async function numbersIn(directory: string, prefix: string): Promise<number[]> {
+  const database = await LevelDatabase.open(directory, SMALL);
   const snapshot = database.snapshot();
-  const references: number[] = [];
-  for await (const page of snapshot.scan({ gte: Buffer.from("r"), lt: Buffer.from("s") })) {
-    for (const [key] of page) references.push(key.readUIntBE(1, 6));
+  const found: number[] = [];
+  const start = Buffer.from(prefix);
+  const end = Buffer.from([(start[0] ?? 0) + 1]);
+  for await (const page of snapshot.scan({ gte: start, lt: end })) {
+    for (const [key] of page) found.push(key.readUIntBE(1, 6));
   }
   await snapshot.close();
   await database.close();
-  return { references };
+  return found;
 }

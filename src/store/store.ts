@@ -27,8 +27,8 @@ export interface StoreContext {
   readonly timers: StoreTimers;
   /** Told when the disk refuses writes, and when that is over. */
   readonly onHealth: HealthListener;
-  /** Opens the database again after a write error. */
-  readonly reopen: () => Promise<Database>;
+  /** Opens the database again after that write error. */
+  readonly reopen: (cause: unknown) => Promise<Database>;
   /** Called after the database was closed for good. */
   readonly onClosed: () => Promise<void>;
 }
@@ -204,6 +204,17 @@ export class DurableStore implements MessageStore {
     return !this.#writer.failing;
   }
 
+  /** Whether nothing is left to be done in the background: old data looked through, dead data deleted. */
+  get settled(): boolean {
+    return !(
+      this.#sweep.active ||
+      this.#loads > 0 ||
+      this.#records.hasWanted ||
+      this.#hasOwnWork() ||
+      this.#writing
+    );
+  }
+
   get statistics(): StoreStatistics {
     return {
       commits: this.#commits,
@@ -250,6 +261,10 @@ export class DurableStore implements MessageStore {
   #schedule(): void {
     this.#scheduled = true;
     this.#timers.immediate(() => this.#commit());
+  }
+
+  #hasOwnWork(): boolean {
+    return this.#records.hasDead || this.#segments.hasUnused || this.#damage.hasPending;
   }
 
   /** Something of the store's own is to be written. */
@@ -300,12 +315,7 @@ export class DurableStore implements MessageStore {
       this.#relief = [];
       for (const callback of relief) guarded(callback);
     }
-    const more =
-      this.#dirty.length > 0 ||
-      this.#waiting.length > 0 ||
-      this.#records.hasDead ||
-      this.#segments.hasUnused ||
-      this.#damage.hasPending;
+    const more = this.#dirty.length > 0 || this.#waiting.length > 0 || this.#hasOwnWork();
     if (more && !this.#scheduled && !this.#writing) this.#schedule();
   }
 

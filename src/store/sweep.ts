@@ -29,6 +29,7 @@ export class Sweep {
   readonly #kick: () => void;
   #requested = false;
   #running = false;
+  #awaited = false;
   #stopped = false;
 
   constructor(
@@ -47,8 +48,14 @@ export class Sweep {
     this.#kick = kick;
   }
 
+  /** Whether there is something left to look through. */
+  get active(): boolean {
+    return this.#awaited && !this.#stopped;
+  }
+
   /** Has the sweep done soon. */
   request(): void {
+    this.#awaited = true;
     void this.#timers.delay(START_DELAY, true).then(() => {
       if (this.#stopped) return;
       this.#requested = true;
@@ -81,6 +88,7 @@ export class Sweep {
         this.#segments.endCount();
       }
       await this.#find(snapshot);
+      this.#awaited = false;
     } catch (error) {
       if (this.#stopped) return;
       const reason = error instanceof Error ? error.message : String(error);
