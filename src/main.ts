@@ -30,7 +30,7 @@ async function run(program: Program, argv: string[]): Promise<number> {
     }
     case "vmq-admin": {
       const { vmqAdmin } = await import("./cli/vmq-admin.ts");
-      return vmqAdmin(argv);
+      return vmqAdmin(argv, import.meta.filename);
     }
     case "vmq-passwd": {
       const { vmqPasswd } = await import("./cli/vmq-passwd.ts");

@@ -49,6 +49,7 @@ describe("the commands", () => {
         runDir: join(directory, "run"),
       },
       {},
+      "/",
     );
   });
   afterEach(async () => {

@@ -36,7 +36,7 @@ describe("a node in the foreground", () => {
       onCrash: (listener) => on("crash", listener),
     };
     return {
-      places: places({ conf: join(directory, "none.conf"), logDir: directory, runDir: directory }, {}),
+      places: places({ conf: join(directory, "none.conf"), logDir: directory, runDir: directory }, {}, "/"),
       startNode: startTestNode,
       signals,
       env: {},
@@ -117,7 +117,7 @@ describe("a node in the foreground", () => {
   it("says when its run directory cannot be used", async () => {
     const file = join(directory, "file");
     writeFileSync(file, "");
-    const where = places({ runDir: join(file, "run"), logDir: directory }, {});
+    const where = places({ runDir: join(file, "run"), logDir: directory }, {}, "/");
     assert.equal(await runForeground(options({ places: where })), 1);
     assert.match(stderr, /^Unable to access .*file\/run: /);
   });

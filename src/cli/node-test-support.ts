@@ -59,6 +59,7 @@ if (import.meta.main) {
   const where = places(
     { conf: option("--conf"), logDir: option("--log-dir"), runDir: option("--run-dir") },
     process.env,
+    "/",
   );
   writeFileSync(join(where.directories.log, "argv"), argv.join(" "));
   const keepAlive = setInterval(() => undefined, 60_000);

@@ -18,7 +18,9 @@ export interface PlaceOptions {
 }
 
 /** The root of the installation (or checkout): the directory above the one with the program. */
-const ROOT = join(import.meta.dirname, "..", "..");
+export function installationRoot(mainFile: string): string {
+  return dirname(dirname(mainFile));
+}
 
 function absolute(path: string | undefined): string | undefined {
   return path === undefined || path === "" ? undefined : resolve(path);
@@ -31,7 +33,7 @@ function absolute(path: string | undefined): string | undefined {
 export function places(
   options: PlaceOptions,
   env: Readonly<Record<string, string | undefined>>,
-  root: string = ROOT,
+  root: string,
 ): Places {
   const data = absolute(options.dataDir) ?? absolute(env.VERNEMQ_DATA_DIR);
   const log = absolute(options.logDir) ?? absolute(env.VERNEMQ_LOG_DIR);

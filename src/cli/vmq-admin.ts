@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { NotRunningError } from "../admin/control-client.ts";
-import { type PlaceOptions, type Places, places } from "./places.ts";
+import { installationRoot, type PlaceOptions, type Places, places } from "./places.ts";
 import { runRemote } from "./remote.ts";
 
 const PLACE_FLAGS: ReadonlyMap<string, keyof PlaceOptions> = new Map([
@@ -11,7 +11,10 @@ const PLACE_FLAGS: ReadonlyMap<string, keyof PlaceOptions> = new Map([
 ]);
 
 /** Takes the options that say which node is meant out of the command; they may stand anywhere in it. */
-function takePlaces(argv: readonly string[]): { readonly where: Places; readonly command: string[] } {
+function takePlaces(
+  argv: readonly string[],
+  mainFile: string,
+): { readonly where: Places; readonly command: string[] } {
   const values = new Map<keyof PlaceOptions, string | undefined>();
   const command: string[] = [];
   for (let at = 0; at < argv.length; at++) {
@@ -27,7 +30,7 @@ function takePlaces(argv: readonly string[]): { readonly where: Places; readonly
     logDir: values.get("logDir"),
     runDir: values.get("runDir"),
   };
-  return { where: places(options, process.env), command };
+  return { where: places(options, process.env, installationRoot(mainFile)), command };
 }
 
 async function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
@@ -35,8 +38,8 @@ async function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
 }
 
 /** `vmq-admin`: sends a command to the running node. Resolves to the exit status. */
-export async function vmqAdmin(argv: readonly string[]): Promise<number> {
-  const { where, command } = takePlaces(argv);
+export async function vmqAdmin(argv: readonly string[], mainFile: string): Promise<number> {
+  const { where, command } = takePlaces(argv, mainFile);
   const interrupted = new AbortController();
   process.once("SIGINT", () => interrupted.abort());
   try {
