@@ -154,6 +154,13 @@ export class Batch implements CommitBatch {
     this.#set.delete(recordKey(table, key));
   }
 
+  /** Writes a segment again with fewer bodies, needed by that many references. The value must stay as it is. */
+  rewriteSegment(segment: number, value: Buffer, references: number): void {
+    this.#set.put(segmentKey(segment), value);
+    this.#segments.rewritten(segment, value.length, references);
+    this.#newSegments.push(segment);
+  }
+
   /** Puts something of the store's own: both buffers must stay as they are until the batch is written. */
   put(key: Buffer, value: Buffer): void {
     this.#set.put(key, value);

@@ -18,6 +18,7 @@ export const DEFAULT_STORE_OPTIONS: StoreOptions = {
   compression: true,
   segmentCacheBytes: 64 * MIB,
   uncommittedLimitBytes: 64 * MIB,
+  thinningBytes: 16 * MIB,
   closeTimeout: 10_000,
 };
 

@@ -3,10 +3,19 @@ import { CHECKSUM_BYTES, isSealed } from "./checksum.ts";
 import type { Damage } from "./damage.ts";
 import type { ScanOptions, Snapshot } from "./database.ts";
 import { readHead } from "./head.ts";
-import { HEAD_RANGE, headKey, keyNumber, queueRange, recordKey, recordName, recordRange } from "./keys.ts";
+import {
+  HEAD_RANGE,
+  headKey,
+  keyNumber,
+  queueRange,
+  recordKey,
+  recordName,
+  recordRange,
+  segmentKey,
+} from "./keys.ts";
 import type { QueueHead, RecordTable, StoredReference, StoredTopics } from "./participant.ts";
 import { type Reference, readReferences } from "./reference-record.ts";
-import { BodyReader } from "./segment.ts";
+import { BodyReader, isSegment } from "./segment.ts";
 import type { SegmentCache } from "./segment-cache.ts";
 
 /** Segments asked for at once, and the bytes after which a reader is content with fewer references. */
@@ -174,7 +183,12 @@ export class StoreReader {
         if (reference === undefined) continue;
         const { sequence, qos, retain, group: via, identifiers, segment, offset } = reference;
         const value = segments.get(segment);
-        const message = value === undefined ? null : bodies.read(value, segment, offset);
+        let message = value === undefined ? null : bodies.read(value, segment, offset);
+        if (message === null && value !== undefined) {
+          // The cache may hold a thinned form that is younger than this view.
+          const [own] = await snapshot.get([segmentKey(segment)], false);
+          if (own instanceof Buffer && isSegment(own, segment)) message = bodies.read(own, segment, offset);
+        }
         if (message === null) lost++;
         else restored.push({ sequence, qos, retain, group: via, identifiers, message });
       }

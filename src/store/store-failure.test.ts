@@ -26,7 +26,7 @@ describe("message store whose disk refuses writes", () => {
     assert.equal(acknowledged, 0);
     assert.equal(queue.commits, 1);
     assert.equal(health[0], "no space left");
-    assert.deepEqual(timers.delays.filter((delay) => delay < 10_000).slice(0, 4), [100, 200, 400, 800]);
+    assert.deepEqual(timers.delays.slice(0, 4), [100, 200, 400, 800]);
     let relieved = false;
     store.whenRelieved(() => {
       relieved = true;

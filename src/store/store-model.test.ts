@@ -19,6 +19,9 @@ import {
 /** What must be found after a crash: per queue its payloads by sequence number; absent when removed. */
 type Expected = Map<number, Map<number, string>>;
 
+/** Bytes given back by thinning in all runs. */
+let thinned = 0;
+
 class ModelQueue extends TestQueue {
   readonly entries = new Map<number, string>();
   readonly world: World;
@@ -59,7 +62,7 @@ class World {
   }
 
   static async start(): Promise<World> {
-    const { store, database } = await openMemoryStore({ timers: quickTimers() });
+    const { store, database } = await openMemoryStore({ timers: quickTimers(), thinningBytes: 1 });
     return new World(store, database);
   }
 
@@ -78,12 +81,13 @@ class World {
     const left = this.database.copy();
     this.database.onApplied = () => undefined;
     await this.store.close();
+    thinned += this.store.statistics.thinnedBytes;
     this.collected.clear();
     await this.restart(left);
   }
 
   async restart(database: MemoryDatabase): Promise<void> {
-    const { store } = await openMemoryStore({ database, timers: quickTimers() });
+    const { store } = await openMemoryStore({ database, timers: quickTimers(), thinningBytes: 1 });
     this.store = store;
     this.database = database;
     this.#watch();
@@ -260,5 +264,6 @@ describe("message store against a model", () => {
       numRuns: Number(process.env.STORE_MODEL_RUNS ?? 150),
       seed: Number(process.env.SEED ?? 42),
     });
+    assert.ok(thinned > 0, "some runs thin segments");
   });
 });

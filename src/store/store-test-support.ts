@@ -1,5 +1,6 @@
 import { Message } from "../mqtt/message.ts";
 import { Topic } from "../mqtt/topic.ts";
+import { DEFAULT_STORE_OPTIONS } from "./options.ts";
 import type {
   CommitBatch,
   CommitParticipant,
@@ -141,18 +142,23 @@ export class TestQueue implements CommitParticipant {
 }
 
 /**
- * Timers whose delays end in the next turn, so that background work is done at once; those of ten seconds and more never
- * end. `delays` lists what was asked.
+ * Timers whose delays end in the next turn, so that background work is done at once; that of `close` never ends.
+ * `delays` lists what was asked.
  */
 export function quickTimers(): StoreTimers & { readonly delays: number[] } {
   const delays: number[] = [];
+  let time = 1_800_000_000_000;
   return {
     delays,
-    now: () => 1_800_000_000_000,
+    // Half a minute goes by between any two looks at the clock.
+    now: () => {
+      time += 30_000;
+      return time;
+    },
     immediate: (callback) => void setImmediate(callback),
     delay: (milliseconds) => {
       delays.push(milliseconds);
-      if (milliseconds >= 10_000) return new Promise(() => undefined);
+      if (milliseconds === DEFAULT_STORE_OPTIONS.closeTimeout) return new Promise(() => undefined);
       return new Promise((resolve) => setImmediate(resolve));
     },
   };

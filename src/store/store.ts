@@ -19,6 +19,7 @@ import { type HealthListener, PersistentWriter } from "./recovery.ts";
 import { SegmentCache } from "./segment-cache.ts";
 import { SegmentTable } from "./segment-table.ts";
 import { Sweep } from "./sweep.ts";
+import { Thinning } from "./thinning.ts";
 import type { StoreTimers } from "./timers.ts";
 
 /** What a store needs beside its database. */
@@ -41,6 +42,8 @@ export interface StoreBehaviour {
   readonly segmentCacheBytes: number;
   /** `overloaded` above that many uncommitted bytes. */
   readonly uncommittedLimitBytes: number;
+  /** Mostly dead body segments are written again when that many bytes can be given back. */
+  readonly thinningBytes: number;
   /** How long `close` tries to write what is left, in milliseconds. */
   readonly closeTimeout: number;
 }
@@ -62,6 +65,8 @@ export interface StoreStatistics {
   readonly damagedValues: number;
   readonly lostReferences: number;
   readonly cacheBytes: number;
+  /** Bytes given back by writing mostly dead segments again. */
+  readonly thinnedBytes: number;
 }
 
 /** How many queues have their old references looked up at the same time. */
@@ -98,6 +103,7 @@ export class DurableStore implements MessageStore {
   readonly #reader: StoreReader;
   readonly #writer: PersistentWriter;
   readonly #sweep: Sweep;
+  readonly #thinning: Thinning;
   #dirty: CommitParticipant[] = [];
   /** What the running commit has collected, and who is to be called after it. */
   #collected: CommitParticipant[] = [];
@@ -135,7 +141,9 @@ export class DurableStore implements MessageStore {
       log,
       context.onHealth,
     );
-    this.#sweep = new Sweep(this.#access, this.#segments, this.#records, timers, log, () => this.#kick());
+    const kick = () => this.#kick();
+    this.#sweep = new Sweep(this.#access, this.#segments, this.#records, timers, log, kick);
+    this.#thinning = new Thinning(this.#access, this.#segments, timers, log, kick, behaviour.thinningBytes);
     if (start.old) this.#sweep.request();
   }
 
@@ -208,6 +216,7 @@ export class DurableStore implements MessageStore {
   get settled(): boolean {
     return !(
       this.#sweep.active ||
+      this.#thinning.active ||
       this.#loads > 0 ||
       this.#records.hasWanted ||
       this.#hasOwnWork() ||
@@ -225,6 +234,7 @@ export class DurableStore implements MessageStore {
       damagedValues: this.#damage.values,
       lostReferences: this.#damage.lostReferences,
       cacheBytes: this.#cache.bytes,
+      thinnedBytes: this.#thinning.freed,
     };
   }
 
@@ -239,6 +249,7 @@ export class DurableStore implements MessageStore {
 
   async #close(): Promise<void> {
     this.#sweep.stop();
+    this.#thinning.stop();
     let late: Error | null = null;
     const flushed = (async () => {
       while (this.#writing || this.#scheduled || this.#dirty.length > 0 || this.#waiting.length > 0) {
@@ -264,7 +275,12 @@ export class DurableStore implements MessageStore {
   }
 
   #hasOwnWork(): boolean {
-    return this.#records.hasDead || this.#segments.hasUnused || this.#damage.hasPending;
+    return (
+      this.#records.hasDead ||
+      this.#segments.hasUnused ||
+      this.#damage.hasPending ||
+      this.#thinning.hasPending
+    );
   }
 
   /** Something of the store's own is to be written. */
@@ -288,6 +304,7 @@ export class DurableStore implements MessageStore {
       participant.collect(batch);
     }
     if (this.#damage.hasPending) this.#damage.collect(batch);
+    if (this.#thinning.hasPending) this.#thinning.collect(batch);
     const set = batch.finish();
     if (set.keys.length === 0) {
       this.#committed();
@@ -323,6 +340,7 @@ export class DurableStore implements MessageStore {
   #idle(): void {
     if (this.#closing !== null) return;
     this.#sweep.idle();
+    this.#thinning.idle();
     if (!this.#records.hasWanted || this.#loads >= LOADS) return;
     const wanted = this.#records.takeWanted(LOADS - this.#loads);
     if (wanted.length === 0) return;

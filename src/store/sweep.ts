@@ -3,7 +3,7 @@ import type { DatabaseAccess } from "./access.ts";
 import { CHECKSUM_BYTES, isSealed } from "./checksum.ts";
 import type { Entry, Snapshot } from "./database.ts";
 import { readHead } from "./head.ts";
-import { DIRECTORY_RANGE, headKey, keyNumber, keySequence, REFERENCES_RANGE } from "./keys.ts";
+import { DIRECTORY_RANGE, headKey, type KeyRange, keyNumber, keySequence, REFERENCES_RANGE } from "./keys.ts";
 import type { QueueRecords } from "./queue-records.ts";
 import { readReferences } from "./reference-record.ts";
 import type { SegmentTable } from "./segment-table.ts";
@@ -108,7 +108,15 @@ export class Sweep {
     let doneBelow = 0;
     let done: ReadonlySet<number> = new Set();
     let gone = false;
-    for await (const page of this.#pages(snapshot, REFERENCES_RANGE)) {
+    const onDamage = (error: Error) => {
+      // What cannot be read may point to anything: nothing of earlier runs is deleted in this run.
+      this.#stopped = true;
+      this.#log.warning(
+        "store_sweep",
+        `a part of the message store cannot be read, nothing in it is tidied up: ${error.message}`,
+      );
+    };
+    for await (const page of this.#pages(snapshot, REFERENCES_RANGE, onDamage)) {
       for (const [key, value] of page) {
         if (keyNumber(key) !== queue) {
           queue = keyNumber(key);
@@ -157,9 +165,13 @@ export class Sweep {
     }
   }
 
-  async *#pages(snapshot: Snapshot, range: typeof REFERENCES_RANGE): AsyncGenerator<readonly Entry[]> {
+  async *#pages(
+    snapshot: Snapshot,
+    range: KeyRange,
+    onDamage: (error: Error) => void = () => undefined,
+  ): AsyncGenerator<readonly Entry[]> {
     let started = this.#timers.now();
-    for await (const page of snapshot.scan(range, { pageBytes: PAGE_BYTES })) {
+    for await (const page of snapshot.scan(range, { pageBytes: PAGE_BYTES, onDamage })) {
       yield page;
       const took = this.#timers.now() - started;
       await this.#timers.delay(Math.max(SHORTEST_REST, took * REST), true);
