@@ -42,10 +42,11 @@ export class Connection implements Transport {
   #closed: boolean;
   #ending: boolean;
   #error: string | null;
+  readonly #siblings: Set<Connection>;
 
   /**
    * Takes an accepted socket (paused). `makeHandler` is called with the new connection. `writeLimit` is how many bytes
-   * may wait for a slow reader before `writable` turns false.
+   * may wait for a slow reader before `writable` turns false. It leaves `siblings` when it has closed.
    */
   constructor(
     accepted: Socket,
@@ -53,6 +54,7 @@ export class Connection implements Transport {
     counters: Counters,
     writeLimit: number,
     staticRead: boolean,
+    siblings: Set<Connection>,
   ) {
     this.block = NO_BLOCK;
     this.writable = true;
@@ -67,6 +69,7 @@ export class Connection implements Transport {
     this.#closed = false;
     this.#ending = false;
     this.#error = null;
+    this.#siblings = siblings;
     const socket = (staticRead ? withStaticRead(accepted, onRead) : null) ?? accepted;
     this.#socket = socket;
     connections.set(socket, this);
@@ -172,6 +175,7 @@ export class Connection implements Transport {
     this.#used = 0;
     this.block = NO_BLOCK;
     this.#kept = null;
+    this.#siblings.delete(this);
     this.#handler.onClose(this.#error);
   }
 

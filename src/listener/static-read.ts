@@ -22,12 +22,14 @@ export function withStaticRead(accepted: Socket, listener: ReadListener): Socket
     onread: { buffer: readBuffer, callback: listener },
     allowHalfOpen: false,
   };
-  let socket: Socket;
+  let socket: unknown;
   try {
-    socket = new Socket(options);
+    // By reflection, since the types know another kind of handle.
+    socket = Reflect.construct(Socket, [options]);
   } catch {
     return null;
   }
+  if (!(socket instanceof Socket)) return null;
   if (Reflect.get(socket, "_handle") !== handle) {
     socket.destroy();
     return null;

@@ -179,12 +179,8 @@ export class Registry implements SubscriberTimers {
 
   /** Adds or replaces a subscription; true when it is new. Throws nothing; the filter has been checked. */
   subscribe(subscriber: Subscriber, filter: string, options: SubscriptionOptions): boolean {
-    const { mountpoint, queue } = subscriber;
     const isNew = subscriber.subscriptions.set(filter, options);
-    if (isShared(filter)) {
-      mountpoint.groups.join(filter, queue, options);
-      queue.waker ??= () => this.#wakeGroups(subscriber);
-    } else mountpoint.index.subscribe(filter, queue, options);
+    this.#route(subscriber, filter, options);
     if (subscriber.persistent) this.#records.saveSubscription(subscriber, filter);
     return isNew;
   }
@@ -231,6 +227,12 @@ export class Registry implements SubscriberTimers {
     this.#tree(subscriber.mountpoint.name).set(subscriber.id.clientId, subscriber);
     this.#count++;
     this.#counters.increment(Metric.queue_setup);
+  }
+
+  /** A subscription found in the store: as `subscribe`, without writing it again. */
+  restoreSubscription(subscriber: Subscriber, filter: string, options: SubscriptionOptions): void {
+    subscriber.subscriptions.set(filter, options);
+    this.#route(subscriber, filter, options);
   }
 
   /** After the restart of the broker: what was online is offline from now on, and timers run again. */
@@ -313,6 +315,14 @@ export class Registry implements SubscriberTimers {
       this.#events.sessionExpired(id);
     }
     this.#events.clientGone(id);
+  }
+
+  #route(subscriber: Subscriber, filter: string, options: SubscriptionOptions): void {
+    const { mountpoint, queue } = subscriber;
+    if (isShared(filter)) {
+      mountpoint.groups.join(filter, queue, options);
+      queue.waker ??= () => this.#wakeGroups(subscriber);
+    } else mountpoint.index.subscribe(filter, queue, options);
   }
 
   #unroute(subscriber: Subscriber, filter: string): void {

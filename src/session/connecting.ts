@@ -334,12 +334,13 @@ function prepare(session: Session, packet: Connect): void {
     session.permission = new PublishPermission(session.identity, chains.auth_on_publish_m5);
     const outgoing = Math.min(properties.topicAliasMaximum ?? 0, settings.topicAliasMaxBroker);
     if (outgoing > 0 || settings.topicAliasMaxClient > 0) session.aliases = new TopicAliases(outgoing);
-    session.plain = outgoing === 0 && session.maximumPacketSize === 0 && chains.on_deliver_m5.isEmpty;
+    session.plain = outgoing === 0 && session.maximumPacketSize === 0;
+    session.deliverHook = chains.on_deliver_m5;
   } else {
     session.window = settings.maxInflightMessages === 0 ? MOST_INFLIGHT : settings.maxInflightMessages;
     session.retrySeconds = settings.retryIntervalSeconds;
     session.permission = new PublishPermission(session.identity, chains.auth_on_publish);
-    session.plain = chains.on_deliver.isEmpty;
+    session.deliverHook = chains.on_deliver;
   }
 }
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { Timed } from "../clock/timer-wheel.ts";
 import { Metric } from "../metrics/metric.ts";
 import { ReasonMetric, reasonSlot } from "../metrics/reason-metrics.ts";
@@ -124,8 +125,10 @@ export class Session
   /** Reason strings and user properties are wanted; MQTT 5. */
   problemInformation = true;
   aliases: TopicAliases | null = null;
-  /** Nothing needs looking at before a PUBLISH is written: no aliases, no size limit, no hook. */
+  /** Nothing needs looking at before a PUBLISH is written: no aliases, no size limit. */
   plain = true;
+  /** The on_deliver chain of this version. */
+  deliverHook: { readonly isEmpty: boolean } = NO_HOOK;
   rate: RateLimit | null = null;
   keepAliveMilliseconds = 0;
   /** Time of the wheel after which the connection ends (connect time-out, lifetime); 0 for none. */
@@ -206,6 +209,9 @@ export class Session
       }
     }
     publication.origin = queue;
+    if (publication.textPayload && !isWellFormedPayload(publication)) {
+      return this.refusePublish(publication, ReasonCode.PayloadFormatInvalid, true);
+    }
     if (publication.topic.reserved) return this.refusePublish(publication, ReasonCode.NotAuthorized, true);
     const { permission } = this;
     if (permission === null || !this.#byTopic()) return this.procedures.authorizePublish(this, publication);
@@ -348,7 +354,7 @@ export class Session
 
   sendDirect(publication: Publication, retain: boolean, identifier: number): void {
     const { services } = this;
-    if (this.plain && (identifier === 0 || this.v5 === 0)) {
+    if (this.plain && this.deliverHook.isEmpty && (identifier === 0 || this.v5 === 0)) {
       services.counters.increment(Metric.mqtt_publish_sent_v4 + this.v5);
       services.writer.write(this.transport, publication, publication, this.protocol, 0, retain, false, 0);
       return;
@@ -366,7 +372,7 @@ export class Session
   ): boolean {
     const { services } = this;
     const view = services.writer.view(message, message.expiresAt === 0 ? 0 : services.clock.now());
-    if (this.plain && (identifiers === null || this.v5 === 0)) {
+    if (this.plain && this.deliverHook.isEmpty && (identifiers === null || this.v5 === 0)) {
       services.counters.increment(Metric.mqtt_publish_sent_v4 + this.v5);
       services.writer.write(this.transport, message, view, this.protocol, qos, retain, duplicate, packetId);
       return true;
@@ -481,6 +487,11 @@ export class Session
     if (this.phase === Phase.Connected && this.v5 === 1) this.sendDisconnect(reasonCode);
     this.finish(reasonCode !== ReasonCode.Success, `${text}: ${reasonCodeName(reasonCode)}`);
     this.transport.end();
+  }
+
+  /** The broker stops [MQTT-4.13.1-1]: the session lives on if it may, the will is published. */
+  shutDown(): void {
+    this.close(ReasonCode.ServerShuttingDown, "the broker stops");
   }
 
   sendDisconnect(reasonCode: number, serverReference?: string): void {
@@ -629,9 +640,7 @@ export class Session
     packetId: number,
     identifiers: readonly number[] | null,
   ): boolean {
-    const { chains } = this.services;
-    const chain = this.v5 === 1 ? chains.on_deliver_m5 : chains.on_deliver;
-    if (!chain.isEmpty) {
+    if (!this.deliverHook.isEmpty) {
       return this.procedures.deliverThroughHook(
         this,
         publication,
@@ -688,6 +697,12 @@ export class Session
   }
 }
 
+/** A payload that says it is text has to be UTF-8. */
+function isWellFormedPayload(publication: Publication): boolean {
+  return isUtf8(publication.buffer.subarray(publication.payloadStart, publication.payloadEnd));
+}
+
+const NO_HOOK = { isEmpty: true };
 const NO_SLOTS = new Uint16Array(256);
 const ACK_SENT_V4 = [
   Metric.mqtt_puback_sent_v4,

@@ -1,0 +1,128 @@
+import type { Logger } from "../log/logger.ts";
+import type { QueueLimits } from "../queue/queue-context.ts";
+import { SubscriberQueue } from "../queue/subscriber-queue.ts";
+import type { Registry } from "../registry/registry.ts";
+import { Subscriber } from "../registry/subscriber.ts";
+import { decodeSubscriber, decodeSubscription, parseKey } from "../registry/subscriber-record.ts";
+import { decodeWill, type WillRecord } from "../registry/will-record.ts";
+import type { CommitBatch, CommitParticipant, MessageStore, QueueHead } from "../store/participant.ts";
+import type { Mountpoints } from "./mountpoints.ts";
+
+/** What was found in the store. */
+export interface LoadReport {
+  readonly sessions: number;
+  readonly retained: number;
+}
+
+/** Removes queues that belong to nobody, as a crash between two commits may leave them. */
+class Strays implements CommitParticipant {
+  dirty = false;
+  readonly #queues: number[];
+
+  constructor(queues: readonly number[]) {
+    this.#queues = [...queues];
+  }
+
+  collect(batch: CommitBatch): void {
+    for (const queue of this.#queues.splice(0)) batch.removeQueue(queue);
+  }
+
+  committed(): void {}
+}
+
+/**
+ * Makes sessions, groups, wills and retained messages from the store, before the first connection. Time and memory
+ * follow the number of sessions and retained messages, not that of queued ones, which stay on disk.
+ */
+export async function loadStored(
+  store: MessageStore,
+  mountpoints: Mountpoints,
+  registry: Registry,
+  limits: QueueLimits,
+  log: Logger,
+): Promise<LoadReport> {
+  const retained = await mountpoints.retained.load();
+  for (const key of retained.damaged.slice(0, 10)) {
+    log.error(
+      "retained",
+      `the retained message of ${key.replaceAll("\0", " ").trim()} is damaged and left out`,
+    );
+  }
+  const heads = new Map<number, QueueHead>();
+  for await (const page of store.heads()) for (const { queue, head } of page) heads.set(queue, head);
+  mountpoints.loading(heads);
+  for await (const page of store.records("group")) {
+    for (const { key, value } of page) mountpoints.knownGroup(key, Number(value.toString()));
+  }
+  const wills = await loadWills(store, mountpoints, log);
+  const loaded: Subscriber[] = [];
+  let current: Subscriber | null = null;
+  for await (const page of store.records("subscriber")) {
+    for (const { key, value } of page) {
+      const parsed = parseKey(key);
+      if (parsed === undefined) continue;
+      if (parsed.filter === undefined) {
+        current = restoreSubscriber(parsed.mountpoint, parsed.clientId, value);
+        if (current !== null) loaded.push(current);
+      } else if (current !== null && current.id.clientId === parsed.clientId) {
+        const options = decodeSubscription(value);
+        if (options !== undefined) registry.restoreSubscription(current, parsed.filter, options);
+      }
+    }
+  }
+  for (const subscriber of loaded) registry.resumeTimers(subscriber);
+  mountpoints.loading(null);
+  for (const [key, id] of [...mountpoints.strayGroups()]) mountpoints.forgetGroup(key, id);
+  if (heads.size > 0) {
+    log.warning("store", `removing ${heads.size} stored queues that belong to no session`);
+    store.touch(new Strays([...heads.keys()]));
+  }
+  return { sessions: loaded.length, retained: retained.loaded };
+
+  function restoreSubscriber(mountpoint: string, clientId: string, value: Buffer): Subscriber | null {
+    const record = decodeSubscriber(value);
+    if (record === undefined) {
+      log.error("store", `the record of client ${clientId} is not readable and left out`);
+      return null;
+    }
+    const tree = mountpoints.of(mountpoint);
+    const id = { mountpoint, clientId };
+    const queue = new SubscriberQueue(record.queue, id, limits, tree.queues);
+    const head = heads.get(record.queue);
+    if (head !== undefined) {
+      queue.restore(head);
+      heads.delete(record.queue);
+    }
+    const subscriber = new Subscriber(id, tree, queue, record.expirySeconds, registry);
+    subscriber.legacy = record.legacy;
+    subscriber.username = record.username;
+    subscriber.disconnectedAt = record.disconnectedAt;
+    const will = wills.get(`${mountpoint}\0${clientId}`);
+    if (will !== undefined) {
+      subscriber.will = will.will;
+      subscriber.willDueAt = will.dueAt;
+    }
+    registry.restored(subscriber);
+    for (const [filter, options] of record.subscriptions) {
+      registry.restoreSubscription(subscriber, filter, options);
+    }
+    return subscriber;
+  }
+}
+
+async function loadWills(
+  store: MessageStore,
+  mountpoints: Mountpoints,
+  log: Logger,
+): Promise<Map<string, WillRecord>> {
+  const wills = new Map<string, WillRecord>();
+  for await (const page of store.records("will")) {
+    for (const { key, value } of page) {
+      const will = decodeWill(value, mountpoints.of(key.slice(0, key.indexOf("\0"))).topics);
+      if (will === undefined)
+        log.error("store", `the will of ${key.replaceAll("\0", " ").trim()} is not readable`);
+      else wills.set(key, will);
+    }
+  }
+  return wills;
+}
