@@ -185,9 +185,10 @@ describe("the commands", () => {
     while (!existsSync(log)) await askInfo(where.directories.run);
     rmSync(log);
     child.kill("SIGHUP");
+    while (!existsSync(log)) await askInfo(where.directories.run);
     child.kill("SIGTERM");
     assert.equal((await finish(child)).status, 0);
-    assert.match(readFileSync(log, "utf8"), /the node stops: SIGTERM\n$/);
+    assert.match(readFileSync(log, "utf8"), /^[^\n]*opened again\n[^\n]*the node stops: SIGTERM\n$/);
   });
 
   it("checks and shows the configuration", async () => {

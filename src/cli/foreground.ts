@@ -72,7 +72,10 @@ async function serve(
     else stderr(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     return 1;
   }
-  const releaseReopen = options.signals.onReopen(() => node.log.reopen());
+  const releaseReopen = options.signals.onReopen(() => {
+    node.log.reopen();
+    node.log.info("log_reopened", "the log files have been opened again");
+  });
   const releaseCrash = options.signals.onCrash((error) => {
     node.log.crash("node_crashed", "the node ends because of an unexpected failure", error);
     node.log.flushSync();
