@@ -36,6 +36,29 @@ const REDELIVERED = subscriptionOptions(2, false, true);
 /** What an uncommitted entry weighs beside its bytes. */
 const ENTRY_WEIGHT = 128;
 
+/** A QoS 1 or 2 message of a queue, for administration. */
+export interface QueuedMessage {
+  readonly sequence: number;
+  /** Delivery QoS. */
+  readonly qos: number;
+  /** It has been sent before, and would go out with DUP. */
+  readonly sent: boolean;
+  readonly message: Message;
+}
+
+/** A look at a part of a queue. */
+export interface QueuePage {
+  readonly messages: readonly QueuedMessage[];
+  /** Where to look on. */
+  readonly next: number;
+  /** What is before this sequence number, from `next` on, has to be read from the store. */
+  readonly storedEnd: number;
+  /** What is before this sequence number has been sent before. */
+  readonly sentBelow: number;
+  /** Where the queue ends at present. */
+  readonly end: number;
+}
+
 interface WaitingQos0 {
   readonly message: Message;
   readonly retain: boolean;
@@ -250,6 +273,32 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /**
+   * The messages held in memory among `count` sequence numbers from `from` on, for administration. Acknowledged and
+   * QoS 0 ones are left out. Changes nothing.
+   */
+  look(from: number, count: number): QueuePage {
+    const messages: QueuedMessage[] = [];
+    const sentBelow = Math.max(this.#cursor, this.#sentBelow);
+    let next = Math.max(from, this.#doneBelow);
+    const until = Math.min(next + count, this.#tail);
+    while (next < until && (next < this.#loadedEnd || next >= this.#gapEnd)) {
+      const inRing = next < this.#loadedEnd;
+      const ring = inRing ? this.#ring : this.#fresh;
+      if (ring === null) break;
+      const slot = ring.slot(inRing ? next - this.#doneBelow : next - this.#gapEnd);
+      const message = ring.messages[slot] ?? null;
+      const state = ring.states[slot] ?? 0;
+      if (message !== null && (state & DONE) === 0) {
+        messages.push({ sequence: next, qos: state & QOS_MASK, sent: next < sentBelow, message });
+      }
+      next++;
+    }
+    const end = this.#ended ? next : this.#tail;
+    const inGap = next >= this.#loadedEnd && next < this.#gapEnd;
+    return { messages, next, storedEnd: inGap ? this.#gapEnd : next, sentBelow, end };
   }
 
   /** Sends what may be sent: window, congestion and durability allowing. Hot path; not re-entrant. */

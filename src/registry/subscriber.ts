@@ -37,6 +37,8 @@ export class Subscriber implements Timed {
   readonly mountpoint: Mountpoint;
   readonly queue: SubscriberQueue;
   readonly subscriptions = new SubscriptionList();
+  /** Epoch seconds (a small integer) at which this process made it. */
+  readonly startedSeconds: number;
   readonly #timers: SubscriberTimers;
   handle: SessionHandle | null = null;
   username: string | null = null;
@@ -68,6 +70,7 @@ export class Subscriber implements Timed {
     this.mountpoint = mountpoint;
     this.queue = queue;
     this.expirySeconds = expirySeconds;
+    this.startedSeconds = Math.floor(mountpoint.queues.clock.now() / 1_000);
     this.#timers = timers;
   }
 

@@ -1,0 +1,40 @@
+import type { Configuration } from "../config/configuration.ts";
+import type { LogFileOptions, LogFormat, LogOptions } from "../log/options.ts";
+
+/**
+ * Where the log goes, from the `log.*` keys, none of which can be changed at run time. `writeLog` takes the place of
+ * standard output.
+ */
+export function logOptions(configuration: Configuration, writeLog?: (text: string) => void): LogOptions {
+  const level = configuration.get("log.level");
+  return {
+    level: level === "all" ? "debug" : level,
+    console: {
+      target: configuration.get("log.console"),
+      level: configuration.get("log.console.level"),
+      file: fileOf(configuration, "console", configuration.get("log.console.file.format")),
+      format: configuration.get("log.console.console.format"),
+      ...(writeLog === undefined ? {} : { write: writeLog }),
+    },
+    error: configuration.get("log.error")
+      ? fileOf(configuration, "error", configuration.get("log.error.file.format"))
+      : undefined,
+    crash: configuration.get("log.crash") ? fileOf(configuration, "crash", "text") : undefined,
+  };
+}
+
+function fileOf(
+  configuration: Configuration,
+  name: "console" | "error" | "crash",
+  format: LogFormat,
+): LogFileOptions {
+  return {
+    path: configuration.get(`log.${name}.file`),
+    format,
+    rotation: {
+      size: configuration.get(`log.${name}.rotation.size`),
+      keep: configuration.get(`log.${name}.rotation.keep`),
+      compress: configuration.get(`log.${name}.rotation.compress_on_rotate`),
+    },
+  };
+}
