@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { load } from "../config/load-test-support.ts";
+import { logOptions } from "./log-options.ts";
+
+describe("logOptions", () => {
+  it("gives the documented defaults", (context) => {
+    const rotation = { size: Number.POSITIVE_INFINITY, keep: 5, compress: false };
+    assert.deepEqual(logOptions(load(context, "")), {
+      level: "debug",
+      console: {
+        target: "file",
+        level: "info",
+        file: { path: "/test/log/console.log", format: "text", rotation },
+        format: "text",
+      },
+      error: { path: "/test/log/error.log", format: "text", rotation },
+      crash: {
+        path: "/test/log/crash.log",
+        format: "text",
+        rotation: { ...rotation, size: 10 * 1024 * 1024 },
+      },
+    });
+  });
+
+  it("takes everything from the log keys", (context) => {
+    const write = () => undefined;
+    const options = logOptions(
+      load(
+        context,
+        [
+          "log.console = both",
+          "log.console.level = debug",
+          "log.console.file = /elsewhere/vmq.log",
+          "log.console.file.format = json",
+          "log.console.console.format = json",
+          "log.console.rotation.size = 1MB",
+          "log.console.rotation.keep = 2",
+          "log.console.rotation.compress_on_rotate = on",
+          "log.error = off",
+          "log.crash = off",
+          "log.level = warning",
+        ].join("\n"),
+      ),
+      write,
+    );
+    assert.deepEqual(options, {
+      level: "warning",
+      console: {
+        target: "both",
+        level: "debug",
+        file: {
+          path: "/elsewhere/vmq.log",
+          format: "json",
+          rotation: { size: 1024 * 1024, keep: 2, compress: true },
+        },
+        format: "json",
+        write,
+      },
+      error: undefined,
+      crash: undefined,
+    });
+  });
+});
