@@ -17,16 +17,20 @@ import type { QueueHead, RecordTable, StoredReference, StoredTopics } from "./pa
 import { type Reference, readReferences } from "./reference-record.ts";
 import { BodyReader, isSegment } from "./segment.ts";
 import type { SegmentCache } from "./segment-cache.ts";
+import { Turnstile } from "./turnstile.ts";
 
 /** Segments asked for at once, and the bytes after which a reader is content with fewer references. */
 const SEGMENT_GROUP = 64;
 const READ_BYTES = 16 * 1024 * 1024;
+/** Queues that are read at the same time: when thousands come back at once, commits must not queue up behind them. */
+const READERS = 8;
 
 /** Reads what the store has written. */
 export class StoreReader {
   readonly #access: DatabaseAccess;
   readonly #cache: SegmentCache;
   readonly #damage: Damage;
+  readonly #turnstile = new Turnstile(READERS);
 
   constructor(access: DatabaseAccess, cache: SegmentCache, damage: Damage) {
     this.#access = access;
@@ -35,6 +39,10 @@ export class StoreReader {
   }
 
   references(queue: number, from: number, limit: number, topics: StoredTopics): Promise<StoredReference[]> {
+    return this.#turnstile.run(() => this.#references(queue, from, limit, topics));
+  }
+
+  #references(queue: number, from: number, limit: number, topics: StoredTopics): Promise<StoredReference[]> {
     return this.#access.read(async (snapshot) => {
       const [value] = await snapshot.get([headKey(queue)]);
       if (value === undefined) return [];
