@@ -9,6 +9,8 @@ export function logOptions(configuration: Configuration, writeLog?: (text: strin
   const level = configuration.get("log.level");
   return {
     level: level === "all" ? "debug" : level,
+    template: configuration.get("log.template"),
+    maximumCrashReport: configuration.get("log.crash.maximum_message_size"),
     console: {
       target: configuration.get("log.console"),
       level: configuration.get("log.console.level"),
@@ -19,8 +21,15 @@ export function logOptions(configuration: Configuration, writeLog?: (text: strin
     error: configuration.get("log.error")
       ? fileOf(configuration, "error", configuration.get("log.error.file.format"))
       : undefined,
-    crash: configuration.get("log.crash") ? fileOf(configuration, "crash", "text") : undefined,
+    crash: configuration.get("log.crash") ? crashFile(configuration) : undefined,
   };
+}
+
+/** The older name of the size goes before the present one. */
+function crashFile(configuration: Configuration): LogFileOptions {
+  const file = fileOf(configuration, "crash", "text");
+  if (configuration.setting("log.crash.size") === undefined) return file;
+  return { ...file, rotation: { ...file.rotation, size: configuration.get("log.crash.size") } };
 }
 
 function fileOf(
