@@ -25,11 +25,12 @@ export function logOptions(configuration: Configuration, writeLog?: (text: strin
   };
 }
 
-/** The older name of the size goes before the present one. */
+/** The older name of the size goes before the present one; 0 there means no rotation by size. */
 function crashFile(configuration: Configuration): LogFileOptions {
   const file = fileOf(configuration, "crash", "text");
   if (configuration.setting("log.crash.size") === undefined) return file;
-  return { ...file, rotation: { ...file.rotation, size: configuration.get("log.crash.size") } };
+  const size = configuration.get("log.crash.size") || Number.POSITIVE_INFINITY;
+  return { ...file, rotation: { ...file.rotation, size } };
 }
 
 function fileOf(
