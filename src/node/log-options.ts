@@ -21,16 +21,8 @@ export function logOptions(configuration: Configuration, writeLog?: (text: strin
     error: configuration.get("log.error")
       ? fileOf(configuration, "error", configuration.get("log.error.file.format"))
       : undefined,
-    crash: configuration.get("log.crash") ? crashFile(configuration) : undefined,
+    crash: configuration.get("log.crash") ? fileOf(configuration, "crash", "text") : undefined,
   };
-}
-
-/** The older name of the size goes before the present one; 0 there means no rotation by size. */
-function crashFile(configuration: Configuration): LogFileOptions {
-  const file = fileOf(configuration, "crash", "text");
-  if (configuration.setting("log.crash.size") === undefined) return file;
-  const size = configuration.get("log.crash.size") || Number.POSITIVE_INFINITY;
-  return { ...file, rotation: { ...file.rotation, size } };
 }
 
 function fileOf(
