@@ -43,7 +43,6 @@ export const HEAD_RANGE: KeyRange = prefixRange(HEAD);
 export const REFERENCES_RANGE: KeyRange = prefixRange(REFERENCES);
 export const SEGMENT_RANGE: KeyRange = prefixRange(SEGMENT);
 export const DIRECTORY_RANGE: KeyRange = prefixRange(DIRECTORY);
-export const QUARANTINE_RANGE: KeyRange = prefixRange(QUARANTINE);
 
 function prefixRange(prefix: number): KeyRange {
   return { gte: Buffer.from([prefix]), lt: Buffer.from([prefix + 1]) };

@@ -6,9 +6,11 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type Logger, silentLogger } from "../log/logger.ts";
 import { WriteSet } from "./database.ts";
+import { FormatError } from "./format.ts";
 import { headKey, recordKey, referencesKey, segmentKey } from "./keys.ts";
 import { LevelDatabase } from "./level-database.ts";
-import { openMemoryStore } from "./memory-store.ts";
+import { openMemoryStore } from "./memory-store-test-support.ts";
+import { StoreOpenError } from "./open-level.ts";
 import { openStore } from "./open-store.ts";
 import { DEFAULT_STORE_OPTIONS, type StoreOptions } from "./options.ts";
 import type { DurableStore } from "./store.ts";
@@ -292,7 +294,7 @@ describe("the store's directory", () => {
     const directory = freshDirectory();
     const store = await open(directory);
     await assert.rejects(open(directory), (error) => {
-      assert.ok(error instanceof Error);
+      assert.ok(error instanceof StoreOpenError);
       assert.match(error.message, /in use by another broker/);
       assert.ok(error.message.includes(directory) && error.message.includes(`process ${process.pid}`));
       return true;
@@ -369,7 +371,7 @@ describe("a full disk", () => {
       assert.equal((await payloads(again, queue.id)).length, appended + 1);
       await again.close();
     } finally {
-      spawnSync("umount", ["-l", mount]);
+      spawnSync("sh", ["-c", `umount -l ${mount}`]);
     }
   });
 });
@@ -395,7 +397,11 @@ describe("the format version", () => {
     await migrated.close();
     await (await openStore(directory, SMALL, { log: lines.log, format })).close();
     assert.deepEqual(steps, [1, 2]);
-    await assert.rejects(open(directory), /has format 3.*knows formats up to 1.*newer version/);
+    await assert.rejects(open(directory), (error) => {
+      assert.ok(error instanceof FormatError);
+      assert.match(error.message, /has format 3.*knows formats up to 1.*newer version/);
+      return true;
+    });
     await assert.rejects(
       openStore(directory, SMALL, { log: lines.log, format: { version: 4, migrations: [] } }),
       /cannot bring format 3 up to 4/,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { openMemoryStore } from "./memory-store.ts";
+import { openMemoryStore } from "./memory-store-test-support.ts";
 import { durable, eventually, message, payloads, quickTimers, TestQueue } from "./store-test-support.ts";
 
 describe("message store whose disk refuses writes", () => {

@@ -10,7 +10,7 @@ import { openStore } from "./open-store.ts";
 import { DEFAULT_STORE_OPTIONS } from "./options.ts";
 import { payloads, quickTimers } from "./store-test-support.ts";
 
-const CHILD = fileURLToPath(new URL("store-kill-child.ts", import.meta.url));
+const CHILD = fileURLToPath(new URL("store-kill-test-support.ts", import.meta.url));
 const ROUNDS = Number(process.env.STORE_KILL_ROUNDS ?? 6);
 
 /** What the killed process had said. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { MemoryDatabase } from "./memory-database.ts";
-import { openMemoryStore } from "./memory-store.ts";
+import type { MemoryDatabase } from "./memory-database-test-support.ts";
+import { openMemoryStore } from "./memory-store-test-support.ts";
 import type { CommitBatch } from "./participant.ts";
 import type { DurableStore } from "./store.ts";
 import {

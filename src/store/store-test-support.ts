@@ -11,8 +11,7 @@ import type {
 } from "./participant.ts";
 import type { StoreTimers } from "./timers.ts";
 
-/** A topic table of tests. */
-export function testTopics(): StoredTopics {
+function testTopics(): StoredTopics {
   const topics = new Map<string, Topic>();
   return {
     internText(text) {
@@ -26,6 +25,7 @@ export function testTopics(): StoredTopics {
   };
 }
 
+/** A topic table of tests. */
 export const topics: StoredTopics = testTopics();
 
 /** A message with that payload. */

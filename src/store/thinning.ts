@@ -113,7 +113,7 @@ export class Thinning {
       chosen.set(segment, []);
       waste += bytes * dead;
     }
-    return waste >= this.#worth && waste >= total * WORTH_SHARE ? chosen : new Map();
+    return waste >= this.#worth && waste >= total * WORTH_SHARE ? chosen : new Map<number, number[]>();
   }
 
   async #run(snapshot: Snapshot, chosen: Map<number, number[]>): Promise<void> {

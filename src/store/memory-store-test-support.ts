@@ -1,7 +1,7 @@
 import type { Logger } from "../log/logger.ts";
 import { silentLogger } from "../log/logger.ts";
 import { ensureFormat } from "./format.ts";
-import { MemoryDatabase } from "./memory-database.ts";
+import { MemoryDatabase } from "./memory-database-test-support.ts";
 import { DEFAULT_STORE_OPTIONS } from "./options.ts";
 import { readStart } from "./start.ts";
 import { DurableStore, type StoreBehaviour } from "./store.ts";
