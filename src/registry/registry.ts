@@ -109,10 +109,20 @@ export class Registry implements SubscriberTimers {
     const { mountpoint, clientId, handle } = registration;
     let subscriber = this.find(mountpoint.name, clientId);
     let wiped = false;
+    if (
+      subscriber !== undefined &&
+      subscriber.handle === null &&
+      this.#clock.now() >= this.#expiresAt(subscriber)
+    ) {
+      // Its timer is late by up to a tick.
+      wiped = subscriber.persistent;
+      this.subscriberDue(subscriber);
+      subscriber = undefined;
+    }
     if (subscriber !== undefined) {
       this.#displace(subscriber, registration.clean);
       if (registration.clean || !subscriber.persistent) {
-        wiped = subscriber.persistent;
+        wiped ||= subscriber.persistent;
         this.#end(subscriber, "gone");
         subscriber = undefined;
       }
@@ -145,6 +155,7 @@ export class Registry implements SubscriberTimers {
   disconnected(subscriber: Subscriber, publishWill: boolean): void {
     subscriber.handle = null;
     this.#online--;
+    if (subscriber.expirySeconds > 0) this.presenceChanged(subscriber);
     const { will } = subscriber;
     const now = this.#clock.now();
     if (will !== null) {

@@ -98,7 +98,10 @@ export function refuse(session: Session, reasonCode: number, text: string, error
   session.finish(false, `refused: ${text} (${reasonCodeName(reasonCode)})`);
   session.services.log
     .limited("refused", 20)
-    .warning("connect", `${session.peer} client ${session.clientId} refused: ${text}`);
+    .warning(
+      "connect",
+      `${session.peer}${session.clientId === "" ? "" : ` client ${session.clientId}`} refused: ${text}`,
+    );
   session.transport.end();
 }
 
@@ -110,7 +113,7 @@ function takeClientId(session: Session, packet: Connect): boolean {
     refuse(
       session,
       ReasonCode.ClientIdentifierNotValid,
-      `a client id of ${size} bytes is longer than max_client_id_size; to allow it: max_client_id_size = ${size}`,
+      `client id ${clientId.slice(0, 64)} of ${size} bytes is longer than max_client_id_size; to allow it: max_client_id_size = ${size}`,
     );
     return false;
   }
@@ -349,7 +352,12 @@ function sendConnack(session: Session, admission: Admission, sessionPresent: boo
   const { counters } = services;
   if (session.v5 === 0) {
     counters.increment(reasonSlot(connackReturnSlots, 0));
-    session.sendPacket({ kind: "connack", sessionPresent, reasonCode: 0 });
+    // In MQTT 3.1 that byte is reserved.
+    session.sendPacket({
+      kind: "connack",
+      sessionPresent: sessionPresent && session.version !== 3,
+      reasonCode: 0,
+    });
     return;
   }
   counters.increment(reasonSlot(ReasonMetric.mqtt_connack_sent, ReasonCode.Success));

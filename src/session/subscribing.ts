@@ -25,6 +25,13 @@ export function handleSubscribe(session: Session, packet: Subscribe): void {
     session.protocolError("SUBSCRIBE before the connection was accepted");
     return;
   }
+  if (session.v5 === 1 && subscriber.queue.incoming.has(packet.packetId)) {
+    // [MQTT-2.2.1-4]: the id belongs to a QoS 2 publish that is not complete.
+    const reasonCodes = packet.subscriptions.map(() => ReasonCode.PacketIdentifierInUse);
+    session.sendPacket({ kind: "suback", packetId: packet.packetId, reasonCodes });
+    services.counters.increment(Metric.mqtt_suback_sent_v5);
+    return;
+  }
   const { chains } = services;
   const asked = packet.subscriptions.map(requestOf);
   const { username, subscriberId } = session.identity;
@@ -39,7 +46,12 @@ export function handleSubscribe(session: Session, packet: Subscribe): void {
             userProperties: packet.userProperties,
           },
         })
-      : chains.auth_on_subscribe.run({ username, subscriberId, topics: asked });
+      : chains.auth_on_subscribe.run({
+          username,
+          subscriberId,
+          // Without the options of MQTT 5, which a plugin's answer must not have either.
+          topics: asked.map(({ topic, qos }) => ({ topic, qos })),
+        });
   const go = (result: Verdict): void => subscribe(session, subscriber, packet, asked, result);
   if (!(verdict instanceof Promise)) {
     go(verdict);
@@ -190,6 +202,12 @@ export function handleUnsubscribe(session: Session, packet: Unsubscribe): void {
   services.counters.increment(Metric.mqtt_unsubscribe_received_v4 + session.v5);
   if (subscriber === null || !session.connected) {
     session.protocolError("UNSUBSCRIBE before the connection was accepted");
+    return;
+  }
+  if (session.v5 === 1 && subscriber.queue.incoming.has(packet.packetId)) {
+    const reasonCodes = packet.filters.map(() => ReasonCode.PacketIdentifierInUse);
+    session.sendPacket({ kind: "unsuback", packetId: packet.packetId, reasonCodes });
+    services.counters.increment(Metric.mqtt_unsuback_sent_v5);
     return;
   }
   const { chains } = services;
