@@ -8,6 +8,8 @@ describe("logOptions", () => {
     const rotation = { size: Number.POSITIVE_INFINITY, keep: 5, compress: false };
     assert.deepEqual(logOptions(load(context, "")), {
       level: "debug",
+      template: "extended",
+      maximumCrashReport: 64 * 1024,
       console: {
         target: "file",
         level: "info",
@@ -40,12 +42,16 @@ describe("logOptions", () => {
           "log.error = off",
           "log.crash = off",
           "log.level = warning",
+          "log.template = simple",
+          "log.crash.maximum_message_size = 1KB",
         ].join("\n"),
       ),
       write,
     );
     assert.deepEqual(options, {
       level: "warning",
+      template: "simple",
+      maximumCrashReport: 1024,
       console: {
         target: "both",
         level: "debug",
@@ -60,5 +66,11 @@ describe("logOptions", () => {
       error: undefined,
       crash: undefined,
     });
+  });
+
+  it("knows the older name of the crash log's size", (context) => {
+    const sizeOf = (text: string) => logOptions(load(context, text)).crash?.rotation.size;
+    assert.equal(sizeOf("log.crash.size = 1MB"), 1024 * 1024);
+    assert.equal(sizeOf("log.crash.size = 1MB\nlog.crash.rotation.size = 2MB"), 2 * 1024 * 1024);
   });
 });

@@ -58,7 +58,7 @@ export async function startNode(options: StartOptions) {
   } catch (error) {
     throw new StartError([`error: ${reasonOf(error)}`]);
   }
-  const log = createLogger(logOptions(configuration, options.env, options.writeLog), systemClock);
+  const log = createLogger(logOptions(configuration, options.writeLog), systemClock);
   for (const { text } of warnings) log.warning("configuration", text);
   const metrics = new Metrics();
   const { counters } = metrics;

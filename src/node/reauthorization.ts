@@ -57,15 +57,16 @@ function asker(
   chains: HookChains,
 ): (topics: readonly TopicRequestM5[]) => Verdict | Promise<Verdict> {
   const v5 = handle instanceof Session ? handle.v5 === 1 : !legacy;
+  if (v5) {
+    const properties = { userProperties: [] };
+    return (topics) => chains.auth_on_subscribe_m5.run({ username, subscriberId, topics, properties });
+  }
   return (topics) =>
-    v5
-      ? chains.auth_on_subscribe_m5.run({
-          username,
-          subscriberId,
-          topics,
-          properties: { userProperties: [] },
-        })
-      : chains.auth_on_subscribe.run({ username, subscriberId, topics });
+    chains.auth_on_subscribe.run({
+      username,
+      subscriberId,
+      topics: topics.map(({ topic, qos }) => ({ topic, qos })),
+    });
 }
 
 function isRefused(verdict: Verdict, index: number): boolean {

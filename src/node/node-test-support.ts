@@ -1,0 +1,176 @@
+import type { TestContext } from "node:test";
+import { ManualClock } from "../clock/clock.ts";
+import { TimerWheel } from "../clock/timer-wheel.ts";
+import { load } from "../config/load-test-support.ts";
+import { createLogger } from "../log/logger.ts";
+import { Metrics } from "../metrics/metrics.ts";
+import type { Connect } from "../mqtt/packet.ts";
+import { Publication } from "../mqtt/publication.ts";
+import { PluginManager } from "../plugin/manager.ts";
+import type { Plugin } from "../plugin/plugin.ts";
+import { createPluginRuntime } from "../plugin/runtime.ts";
+import { Registry } from "../registry/registry.ts";
+import { NEVER } from "../registry/subscriber.ts";
+import { subscriptionOptions } from "../routing/subscription-options.ts";
+import { procedures } from "../session/procedures.ts";
+import { PublishWriter } from "../session/publish-writer.ts";
+import { Session } from "../session/session.ts";
+import type { Transport } from "../session/transport.ts";
+import { openMemoryStore } from "../store/memory-store-test-support.ts";
+import { logOptions } from "./log-options.ts";
+import { Mountpoints } from "./mountpoints.ts";
+import { queueEvents, registryEvents } from "./queue-events.ts";
+import type { NodeParts } from "./running-node.ts";
+import { sessionSettings } from "./session-settings.ts";
+
+/** The client side of a session under test. */
+class TestTransport implements Transport {
+  block = Buffer.alloc(64 * 1024);
+  writable = true;
+  ended = false;
+  readonly peerAddress = "192.0.2.7";
+  readonly peerPort = 40_000;
+  #used = 0;
+
+  /** All that was sent. */
+  get sent(): Buffer {
+    return this.block.subarray(0, this.#used);
+  }
+
+  reserve(size: number): number {
+    const at = this.#used;
+    this.#used += size;
+    return at;
+  }
+
+  pause(): void {}
+  resume(): void {}
+
+  end(): void {
+    this.ended = true;
+  }
+
+  destroy(): void {
+    this.ended = true;
+  }
+}
+
+/** The parts of a node over a store in memory, without listeners, with a clock that stands still. */
+export async function testNode(context: TestContext, configurationText: string, plugins: readonly Plugin[]) {
+  const configuration = load(
+    context,
+    `log.console = off\nlog.error = off\nlog.crash = off\n${configurationText}`,
+  );
+  const log = createLogger(logOptions(configuration));
+  const { store } = await openMemoryStore();
+  context.after(() => store.close());
+  const clock = new ManualClock();
+  const wheel = new TimerWheel(clock, 100, (error) => {
+    throw error;
+  });
+  const metrics = new Metrics();
+  const { counters } = metrics;
+  const manager = new PluginManager(plugins, createPluginRuntime(log));
+  for (const { name } of plugins) await manager.enable(name);
+  const events = queueEvents(manager.chains);
+  const mountpoints = new Mountpoints({ store, clock, wheel, counters, log, events, configuration });
+  const settings = sessionSettings(configuration);
+  const registry = new Registry(store, wheel, clock, counters, log, registryEvents(manager.chains), {
+    value: { persistentClientExpirationSeconds: 0, suppressLastWillOnTakeover: false },
+  });
+  const parts: NodeParts = {
+    name: "node@test",
+    configuration,
+    log,
+    metrics,
+    clock,
+    wheel,
+    store,
+    registry,
+    mountpoints,
+    plugins: manager,
+  };
+  const publication = new Publication();
+  const writer = new PublishWriter(() => 0);
+
+  /** A connected client; the session is kept for good unless it is `clean`. */
+  async function connect(clientId: string, more: Partial<Connect> & { readonly mountpoint?: string } = {}) {
+    const transport = new TestTransport();
+    const { mountpoint = "", ...packet } = more;
+    const session = new Session(
+      {
+        settings,
+        listener: {
+          type: "mqtt",
+          name: "test",
+          address: "127.0.0.1",
+          port: 1883,
+          mountpoint,
+          allowedProtocolVersions: new Set([3, 4, 5, 131, 132]),
+          allowAnonymousOverride: true,
+          maxConnectionLifetimeSeconds: 0,
+          forwardConnectionOptions: false,
+        },
+        chains: manager.chains,
+        registry,
+        store,
+        counters,
+        clock,
+        wheel,
+        log,
+        writer,
+        publication,
+        mountpoint: (name) => mountpoints.of(name),
+        stopping: false,
+      },
+      transport,
+      procedures,
+    );
+    const version = packet.version ?? 4;
+    const clean = packet.clean ?? false;
+    session.onPacket({
+      kind: "connect",
+      version,
+      level: version,
+      bridge: false,
+      clean,
+      keepAlive: 0,
+      clientId,
+      username: undefined,
+      password: undefined,
+      will: undefined,
+      properties: version === 5 ? { sessionExpiryInterval: clean ? 0 : NEVER } : {},
+      ...packet,
+    });
+    await new Promise<void>((resolve) => store.whenDurable(resolve));
+    return { session, transport };
+  }
+
+  /** A subscription that no hook was asked about. */
+  function subscribe(clientId: string, filter: string, qos = 1, mountpoint = ""): void {
+    const subscriber = registry.find(mountpoint, clientId);
+    if (subscriber === undefined) throw new Error(`${clientId} has no session`);
+    registry.subscribe(subscriber, filter, subscriptionOptions(qos));
+  }
+
+  function publish(topic: string, payload: string, qos = 1, mountpoint = "", retain = false): void {
+    const tree = mountpoints.of(mountpoint);
+    const out = new Publication();
+    out.topic = tree.topics.internText(topic);
+    out.qos = qos;
+    out.retain = retain;
+    out.buffer = Buffer.from(payload);
+    out.payloadEnd = out.buffer.length;
+    tree.router.publish(out);
+  }
+
+  return {
+    parts,
+    clock,
+    wheel,
+    connect,
+    subscribe,
+    publish,
+    committed: () => new Promise<void>((resolve) => store.whenDurable(resolve)),
+  };
+}
