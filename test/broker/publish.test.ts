@@ -190,7 +190,7 @@ describe("publish", () => {
         first.push(await subscriber.expect("publish", { payload: `${i}`, dup: false }));
       subscriber.send({ cmd: "puback", id: first[0]?.id ?? 0 });
       await subscriber.expectNothing();
-      subscriber.destroy();
+      await subscriber.disconnect();
       await publisher.publish(topic, "while away", { qos: 1 });
       const again = await suite.connect(options);
       for (const packet of first.slice(1)) {

@@ -53,7 +53,8 @@ describe("session", () => {
         { filter: `${topic}/dropped`, qos: 1 },
       ]);
       await subscriber.unsubscribe(`${topic}/dropped`);
-      const publisher = await suite.connect({ ...lasting, clientId: suite.name("c") });
+      const publisherId = suite.name("c");
+      const publisher = await suite.connect({ ...lasting, clientId: publisherId });
       await publisher.publish(`${topic}/a`, "unacknowledged 1", { qos: 1 });
       await publisher.publish(`${topic}/a`, "unacknowledged 2", { qos: 2 });
       const first = await subscriber.expect("publish", { payload: "unacknowledged 1" });
@@ -63,7 +64,6 @@ describe("session", () => {
         await publisher.publish(`${topic}/a`, `${i}`, { qos: i % 2 === 0 ? 1 : 2 });
       publisher.send({ cmd: "publish", topic: `${topic}/a`, payload: "half", qos: 2, id: 500 });
       await publisher.take("pubrec", { id: 500 });
-      const publisherId = `c${Number(options.clientId.slice(1)) + 1}`;
       assert.equal(await suite.broker.stop(), 0);
       await suite.broker.restart();
       const again = await suite.connect(options);

@@ -5,6 +5,7 @@
 import type { ChildProcess } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import {
   ended,
@@ -49,6 +50,8 @@ export interface Broker {
   restart(): Promise<void>;
   /** Everything it has written: standard output, standard error and its log files. */
   log(): string;
+  /** Resolves when the log matches, throws after five seconds: log files are written behind the answers. */
+  logged(pattern: RegExp): Promise<void>;
   /** `vmq-admin` with these arguments against this broker. */
   admin(argv: readonly string[]): Promise<AdminResult>;
   /** Resident memory in bytes. */
@@ -152,6 +155,14 @@ class RunningBroker implements Broker {
       parts.push(`--- ${name}\n${readFileSync(join(this.directories.log, name), "utf8")}`);
     }
     return parts.join("\n");
+  }
+
+  async logged(pattern: RegExp): Promise<void> {
+    const end = performance.now() + 5_000;
+    while (!pattern.test(this.log())) {
+      if (performance.now() > end) throw new Error(`nothing in the log matches ${pattern}:\n${this.log()}`);
+      await delay(20);
+    }
   }
 
   async admin(argv: readonly string[]): Promise<AdminResult> {

@@ -179,14 +179,19 @@ export class RawClient {
       if (this.#closed) this.#fail(`connection closed while waiting for ${what}${this.#pendingText()}`);
       const left = end - performance.now();
       if (left <= 0) this.#fail(`no ${what} within ${deadlineMs} ms${this.#pendingText()}`);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left);
-        this.#wake.push(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
+      await this.#change(left);
     }
+  }
+
+  /** Resolves when something has come or the connection has ended, at the latest after `ms`. */
+  async #change(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   #pendingText(): string {
@@ -242,6 +247,16 @@ export class RawClient {
       },
       deadlineMs,
     );
+  }
+
+  /** The end of the connection, whatever was received before it. */
+  async ended(deadlineMs = this.deadlineMs): Promise<void> {
+    const end = performance.now() + deadlineMs;
+    while (!this.#closed) {
+      const left = end - performance.now();
+      if (left <= 0) this.#fail(`no end of the connection within ${deadlineMs} ms`);
+      await this.#change(left);
+    }
   }
 
   /** MQTT 5: DISCONNECT with this code and then the end. Before: the end alone. */
@@ -315,6 +330,12 @@ export class RawClient {
     const packet = await this.expect("publish", match);
     await this.acknowledge(packet);
     return packet;
+  }
+
+  /** Exactly these payloads in this order, acknowledged, and then nothing before the answer to a PINGREQ. */
+  async receiveExactly(payloads: readonly string[]): Promise<void> {
+    for (const payload of payloads) await this.receive({ payload });
+    await this.expectNothing();
   }
 
   async acknowledge(packet: Publish): Promise<void> {
