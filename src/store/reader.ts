@@ -1,11 +1,12 @@
 import type { DatabaseAccess } from "./access.ts";
 import { CHECKSUM_BYTES, isSealed } from "./checksum.ts";
 import type { Damage } from "./damage.ts";
-import type { ScanOptions, Snapshot } from "./database.ts";
+import type { Entry, ScanOptions, Snapshot } from "./database.ts";
 import { readHead } from "./head.ts";
 import {
   HEAD_RANGE,
   headKey,
+  type KeyRange,
   keyNumber,
   queueRange,
   recordKey,
@@ -22,6 +23,8 @@ import { Turnstile } from "./turnstile.ts";
 /** Segments asked for at once, and the bytes after which a reader is content with fewer references. */
 const SEGMENT_GROUP = 64;
 const READ_BYTES = 16 * 1024 * 1024;
+/** A usual reference has fewer bytes: what is read from disk beyond the limit is read in vain. */
+const REFERENCE_BYTES = 12;
 /** Queues that are read at the same time: when thousands come back at once, commits must not queue up behind them. */
 const READERS = 8;
 
@@ -68,47 +71,49 @@ export class StoreReader {
     });
   }
 
-  async *heads(): AsyncGenerator<readonly { readonly queue: number; readonly head: QueueHead }[]> {
-    let { gte, lt } = HEAD_RANGE;
-    for (;;) {
-      const start = gte;
-      const batch = await this.#access.read(async (snapshot) => {
-        for await (const page of snapshot.scan({ gte: start, lt }, this.#tolerant("heads of queues"))) {
-          const heads: { queue: number; head: QueueHead }[] = [];
-          for (const [key, value] of page) {
-            const queue = keyNumber(key);
-            heads.push({ queue, head: await this.#head(snapshot, queue, value) });
-          }
-          return { heads, last: page.at(-1)?.[0] };
-        }
-        return null;
-      });
-      if (batch === null || batch.last === undefined) return;
-      yield batch.heads;
-      gte = Buffer.concat([batch.last, Buffer.from([0])]);
-    }
+  heads(): AsyncGenerator<readonly { readonly queue: number; readonly head: QueueHead }[]> {
+    return this.#pages(HEAD_RANGE, "heads of queues", async (snapshot, page) => {
+      const heads: { queue: number; head: QueueHead }[] = [];
+      for (const [key, value] of page) {
+        const queue = keyNumber(key);
+        heads.push({ queue, head: readHead(value) ?? (await this.#head(snapshot, queue, value)) });
+      }
+      return heads;
+    });
   }
 
-  async *records(
-    table: RecordTable,
-  ): AsyncGenerator<readonly { readonly key: string; readonly value: Buffer }[]> {
-    let { gte, lt } = recordRange(table);
-    for (;;) {
-      const start = gte;
-      const batch = await this.#access.read(async (snapshot) => {
-        for await (const page of snapshot.scan({ gte: start, lt }, this.#tolerant(`${table} records`))) {
-          const records: { key: string; value: Buffer }[] = [];
-          for (const [key, value] of page) {
-            const content = this.#content(key, value);
-            if (content !== null) records.push({ key: recordName(key), value: content });
-          }
-          return { records, last: page.at(-1)?.[0] };
+  records(table: RecordTable): AsyncGenerator<readonly { readonly key: string; readonly value: Buffer }[]> {
+    return this.#pages(recordRange(table), `${table} records`, (_snapshot, page) => {
+      const records: { key: string; value: Buffer }[] = [];
+      for (const [key, value] of page) {
+        const content = this.#content(key, value);
+        if (content !== null) records.push({ key: recordName(key), value: content });
+      }
+      return Promise.resolve(records);
+    });
+  }
+
+  /** A range page by page: while one page is worked on, the next one is read. */
+  async *#pages<T>(
+    range: KeyRange,
+    what: string,
+    convert: (snapshot: Snapshot, page: readonly Entry[]) => Promise<readonly T[]>,
+  ): AsyncGenerator<readonly T[]> {
+    const read = (gte: Buffer): Promise<{ items: readonly T[]; last: Buffer } | null> =>
+      this.#access.read(async (snapshot) => {
+        for await (const page of snapshot.scan({ gte, lt: range.lt }, this.#tolerant(what))) {
+          const last = page.at(-1);
+          if (last !== undefined) return { items: await convert(snapshot, page), last: last[0] };
         }
         return null;
       });
-      if (batch === null || batch.last === undefined) return;
-      if (batch.records.length > 0) yield batch.records;
-      gte = Buffer.concat([batch.last, Buffer.from([0])]);
+    let page = await read(range.gte);
+    while (page !== null) {
+      const next = read(Buffer.concat([page.last, Buffer.from([0])]));
+      // Should nobody want it any more, nobody is there for its failure.
+      next.catch(() => undefined);
+      if (page.items.length > 0) yield page.items;
+      page = await next;
     }
   }
 
@@ -148,7 +153,11 @@ export class StoreReader {
     done: ReadonlySet<number>,
   ): Promise<Reference[]> {
     const wanted: Reference[] = [];
-    const options = { ...this.#tolerant(`references of queue ${queue}`), pageEntries: Math.min(limit, 256) };
+    const options = {
+      ...this.#tolerant(`references of queue ${queue}`),
+      pageEntries: Math.min(limit, 256),
+      pageBytes: Math.max(4096, limit * REFERENCE_BYTES),
+    };
     for await (const page of snapshot.scan(queueRange(queue, from), options)) {
       for (const [key, value] of page) {
         const references = readReferences(value);
