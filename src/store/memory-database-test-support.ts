@@ -52,8 +52,9 @@ export class MemoryDatabase implements Database {
   #closed = false;
   /** Thrown by writes while set. */
   failure: Error | null = null;
-  /** How many writes have succeeded. */
+  /** How many writes have succeeded, and how many of them were to be flushed to the disk. */
   writes = 0;
+  flushes = 0;
   /** Called when a write has taken effect, before its promise resolves. */
   onApplied: () => void = () => undefined;
   /** When set, writes wait for it before they do anything. */
@@ -86,7 +87,7 @@ export class MemoryDatabase implements Database {
     if (this.#closed) throw new Error("the database is closed");
   }
 
-  async write(set: WriteSet, _sync: boolean): Promise<void> {
+  async write(set: WriteSet, sync: boolean): Promise<void> {
     // Like the real one: the bytes are taken at once, the result comes later.
     const taken = new WriteSet();
     set.keys.forEach((key, index) => {
@@ -99,6 +100,7 @@ export class MemoryDatabase implements Database {
     if (this.failure !== null) throw this.failure;
     this.#apply(taken);
     this.writes++;
+    if (sync) this.flushes++;
     this.onApplied();
   }
 

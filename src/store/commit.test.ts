@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { openMemoryStore } from "./memory-store-test-support.ts";
 import { durable, eventually, message, payloads, quickTimers, TestQueue } from "./store-test-support.ts";
 
-describe("message store whose disk refuses writes", () => {
+describe("commits", () => {
   it("makes nothing durable until the same bytes are written, then goes on in order", async () => {
     const health: (string | null)[] = [];
     const timers = quickTimers();
@@ -110,6 +110,21 @@ describe("message store whose disk refuses writes", () => {
     assert.equal((await payloads(store, queue.id)).length, 50);
     await store.close();
   });
+
+  for (const sync of [true, false]) {
+    it(`${sync ? "flushes every commit" : "flushes no commit"} to the disk with sync ${sync}`, async () => {
+      const { store, database } = await openMemoryStore({ sync });
+      const before = { writes: database.writes, flushes: database.flushes };
+      const queue = new TestQueue(store);
+      for (let i = 0; i < 3; i++) {
+        queue.append(message("x"));
+        await durable(store);
+      }
+      assert.equal(database.writes - before.writes, 3);
+      assert.equal(database.flushes - before.flushes, sync ? 3 : 0);
+      await store.close();
+    });
+  }
 
   it("calls the others when a callback throws", async (t) => {
     const { store } = await openMemoryStore();
