@@ -91,6 +91,23 @@ describe("session", () => {
     });
   }
 
+  test("a publish to a session whose queue is just being read from disk is acknowledged", {
+    skip: oursOnly,
+  }, async () => {
+    const topic = suite.name();
+    const options = { clientId: suite.name("c"), clean: false } as const;
+    const subscriber = await suite.connect(options);
+    await subscriber.subscribe(topic, 1);
+    await subscriber.disconnect();
+    const publisher = await suite.connect();
+    const waiting = Array.from({ length: 30 }, (_, i) => `${i}`);
+    for (const payload of waiting) await publisher.publish(topic, payload, { qos: 1 });
+    await suite.broker.restart();
+    const again = await suite.connect(options);
+    await (await suite.connect()).publish(topic, "new", { qos: 1 });
+    await again.receiveExactly([...waiting, "new"]);
+  });
+
   test("MQTT 5: no session expiry: the session ends with the connection [MQTT-3.1.2-23]", async () => {
     const clientId = suite.name("c");
     for (const properties of [{}, { sessionExpiryInterval: 0 }]) {
