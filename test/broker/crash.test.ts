@@ -254,6 +254,15 @@ async function survive(seedVariable: string, forMs: number, orderly: number): Pr
     scene.checker.will(topic, scene.wills.get(topic) ?? 0, times);
   const violations = scene.checker.finish();
   const { counts } = scene.checker;
+  if (violations.length > 0) {
+    const complaints = broker
+      .log()
+      .split("\n")
+      .filter((line) => /\[(warning|error)\]/.test(line));
+    process.stderr.write(
+      `what the broker complained of:\n${[...new Set(complaints)].slice(-30).join("\n")}\n`,
+    );
+  }
   console.log(`${rounds} rounds, ${JSON.stringify(counts)}`);
   assert.deepEqual(scene.faults().slice(0, 20), []);
   assert.deepEqual(violations.slice(0, 20), []);

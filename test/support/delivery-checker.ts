@@ -135,15 +135,17 @@ export class DeliveryChecker {
     if (times !== wanted) this.#violation("will", `${name} came ${times} times, not ${wanted}`);
   }
 
-  /** Acknowledged messages that have not arrived yet. */
+  /** Acknowledged messages that have not arrived yet, neighbours in one line; no more lines than `limit`. */
   missing(limit = 20): string[] {
     const out: string[] = [];
-    for (const binding of this.#bindings.values()) {
-      const stream = this.#stream(binding.stream);
-      for (let i = 0; i < stream.sent && out.length < limit; i++) {
-        if (stream.acknowledged.get(i) > 0 && binding.deliveries.get(i) === 0) {
-          out.push(`${binding.receiver} did not get ${binding.stream} ${i}, which was acknowledged`);
-        }
+    for (const { receiver, stream, deliveries } of this.#bindings.values()) {
+      const { sent, acknowledged } = this.#stream(stream);
+      for (let i = 0; i < sent && out.length < limit; i++) {
+        const from = i;
+        while (i < sent && acknowledged.get(i) > 0 && deliveries.get(i) === 0) i++;
+        if (i === from) continue;
+        const which = i - from === 1 ? `${from}` : `${from} to ${i - 1}`;
+        out.push(`${receiver} did not get ${stream} ${which}, which was acknowledged`);
       }
     }
     return out;
