@@ -25,6 +25,8 @@ export interface EntryExtra {
   readonly group: SharedGroup | null;
 }
 
+/** Rings without entries share it: many queues are empty. */
+const NOTHING = new Int32Array(0);
 const SMALLEST = 8;
 /** Above this an emptied ring gives its memory back. */
 const KEPT_CAPACITY = 256;
@@ -35,9 +37,9 @@ const KEPT_CAPACITY = 256;
  */
 export class EntryRing {
   messages: (Message | null)[] = [];
-  states: Int32Array = new Int32Array(0);
+  states: Int32Array = NOTHING;
   /** Seconds of the wheel's clock at which it was last sent. */
-  sentAt: Int32Array = new Int32Array(0);
+  sentAt: Int32Array = NOTHING;
   extras: (EntryExtra | null)[] | null = null;
   mask = -1;
   start = 0;
@@ -89,8 +91,8 @@ export class EntryRing {
   /** Empties it and gives its memory back. */
   reset(): void {
     this.messages = [];
-    this.states = new Int32Array(0);
-    this.sentAt = new Int32Array(0);
+    this.states = NOTHING;
+    this.sentAt = NOTHING;
     this.extras = null;
     this.mask = -1;
     this.start = 0;

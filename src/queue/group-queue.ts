@@ -49,12 +49,17 @@ export class GroupQueue implements GroupBacklog, Receiver {
   discard(): void {
     this.writable = false;
     this.#forget();
-    void this.#queue.end();
+    void this.#queue.end(false);
   }
 
   /** The queue's side: a refused message stays first in line, as one in flight, until the next drain. */
   send(message: Message): boolean {
-    if (this.#group?.offer(message) === true) return false;
+    const draining = this.#draining;
+    // A member that takes it may say at once that it has room for more.
+    this.#draining = true;
+    const taken = this.#group?.offer(message) === true;
+    this.#draining = draining;
+    if (taken) return false;
     this.writable = false;
     return true;
   }

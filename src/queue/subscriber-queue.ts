@@ -4,7 +4,7 @@ import type { Publication } from "../mqtt/publication.ts";
 import type { Destination, SubscriptionOptions } from "../routing/destination.ts";
 import type { GroupMember, SharedGroup } from "../routing/shared-group.ts";
 import { subscriptionOptions } from "../routing/subscription-options.ts";
-import type { CommitBatch, CommitParticipant, QueueHead } from "../store/participant.ts";
+import type { CommitBatch, CommitParticipant, QueueHead, StoredReference } from "../store/participant.ts";
 import {
   DONE,
   type EntryExtra,
@@ -29,6 +29,11 @@ const LOAD_BATCH = 1_000;
 const LOAD_RETRY_MILLISECONDS = 1_000;
 /** How many waiting entries of an online queue stay in memory once they are stored. */
 const RESIDENT = 4_096;
+/**
+ * A queue's stored head allows so many windows to be sent before it has to be written again: what was sent and what was
+ * not must be told apart after a crash [MQTT-3.3.1-1].
+ */
+const WINDOWS_AHEAD = 4;
 /** How many retained messages are taken from their source at once. */
 const RETAINED_BATCH = 64;
 /** How a message goes back to its group: as it was published. */
@@ -109,10 +114,26 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   #durableEnd = 0;
   #collectedEnd = 0;
   #collecting = 0;
+  /** `sentBelow` in the head that was collected last, and in the one that is durable. */
+  #markedSent = 0;
+  #durableSent = 0;
+  /** Nothing from here on is done, apart from what is on disk only. */
+  #doneEnd = 0;
   #releases: number[] | null = null;
   #pubrecs: number[] | null = null;
   #collectedPubrecs: number[] | null = null;
+  /** Of what is on disk only: released by PUBREC, and done. */
   #coldReleased: Set<number> | null = null;
+  #coldDone: Set<number> | null = null;
+  /** After a reconnect: below `#admitBelow` only so many unsent entries are kept, the others dropped when read. */
+  #admitBelow = 0;
+  #admitLeft = 0;
+  /** How many of them are not counted as waiting any more although nobody has dropped them yet. */
+  #condemned = 0;
+  /** lifo: everything is to be read into memory before anything is sent. */
+  #gathering = false;
+  /** lifo: what is below stands in the order of delivery. */
+  #reversedEnd = 0;
   #qos0: WaitingQos0[] | null = null;
   #sources: RetainedSource[] | null = null;
   #loading = false;
@@ -157,10 +178,15 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     this.#durableEnd = head.next;
     this.#collectedEnd = head.next;
     this.#sentBelow = head.sentBelow;
+    this.#markedSent = head.sentBelow;
+    this.#durableSent = head.sentBelow;
     this.#stored = head.stored;
     this.#waiting = head.stored;
-    if (head.stored === 0) this.#skipGap();
-    if (head.released.length > 0) this.#coldReleased = new Set(head.released);
+    if (head.stored === 0) this.#skipGap(head.next);
+    else {
+      if (head.released.length > 0) this.#coldReleased = new Set(head.released);
+      if (head.done.length > 0) this.#coldDone = new Set(head.done);
+    }
     this.incoming.restore(head.incoming);
   }
 
@@ -200,6 +226,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     identifier: number,
     group: SharedGroup | null,
   ): boolean {
+    if (this.#ended) return false;
     const receiver = this.receiver;
     const { counters } = this.context;
     if (qos === 0) {
@@ -238,8 +265,8 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   attach(receiver: Receiver): void {
     this.receiver = receiver;
     this.#rewind();
-    if (this.limits.lifo) this.#reverseWaiting();
-    this.#enforceOnlineLimit();
+    this.#gathering = this.limits.lifo && this.#loadedEnd < this.#gapEnd;
+    if (!this.#gathering) this.#arrange();
   }
 
   /** The connection has gone; the session lives on. */
@@ -247,6 +274,10 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     this.receiver = null;
     this.incoming.forgetTickets();
     if (this.#cursor > this.#sentBelow) this.#sentBelow = this.#cursor;
+    this.#waiting += this.#condemned;
+    this.#condemned = 0;
+    this.#admitBelow = 0;
+    this.#gathering = false;
     const lost = this.#qos0;
     if (lost !== null) {
       this.context.counters.add(Metric.queue_message_unhandled, lost.length);
@@ -258,15 +289,20 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   /**
    * The session has ended: nothing is delivered any more. QoS 1 messages of shared groups that were not acknowledged,
    * and any that were not sent, go back to their group [MQTT-4.8.2-6]; QoS 2 ones in flight do not [MQTT-4.8.2-5].
+   * Resolves when those on disk have been given back too, which may take until the disk can be read; without
+   * `redeliver` there are none.
    */
-  async end(): Promise<void> {
+  async end(redeliver = true): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
     this.receiver = null;
     this.#sources = null;
+    this.#qos0 = null;
+    this.#waiting = 0;
+    this.#inflight = 0;
     this.#endRing(this.#ring, this.#doneBelow);
     if (this.#fresh !== null) this.#endRing(this.#fresh, this.#gapEnd);
-    if (this.#loadedEnd < this.#gapEnd) await this.#redeliverStored();
+    if (redeliver && this.#loadedEnd < this.#gapEnd) await this.#redeliverStored();
     this.#removable = true;
     if (this.id !== 0) this.#touch();
   }
@@ -307,16 +343,11 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     const receiver = this.receiver;
     if (receiver === null) return;
     this.#pumping = true;
-    while (receiver.writable && this.receiver === receiver) {
-      if (this.#qos0 !== null) this.#sendQos0(receiver);
-      else if (this.#cursor < this.#loadedEnd) {
-        if (!this.#sendNext(receiver)) break;
-      } else if (this.#cursor < this.#gapEnd) {
-        this.#load();
-        break;
-      } else if (this.#sources === null || this.#inflight >= receiver.window || !this.#pullRetained()) break;
+    try {
+      this.#send(receiver);
+    } finally {
+      this.#pumping = false;
     }
-    this.#pumping = false;
     if (this.waker !== null && this.#waiting === 0) this.waker();
   }
 
@@ -415,6 +446,11 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
       this.#collectEntry(batch, sequence);
     this.#collectedEnd = this.#tail;
     this.#collecting = this.#tail;
+    if (this.receiver !== null) {
+      // While a connection is there more may have been sent by the time this is read.
+      const sent = Math.max(this.#sentBelow, this.#cursor);
+      this.#markedSent = Math.min(this.#tail, sent + WINDOWS_AHEAD * this.receiver.window);
+    } else this.#markedSent = this.#sentBelow;
     this.#collectedPubrecs = this.#pubrecs;
     this.#pubrecs = null;
     this.incoming.collect();
@@ -426,6 +462,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     if (this.#ended) return;
     for (let sequence = this.#durableEnd; sequence < this.#collecting; sequence++) this.#settle(sequence);
     this.#durableEnd = this.#collecting;
+    this.#durableSent = this.#markedSent;
     const pubrecs = this.#collectedPubrecs;
     this.#collectedPubrecs = null;
     if (pubrecs !== null) for (const sequence of pubrecs) this.#releaseDurable(sequence);
@@ -448,11 +485,28 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     }
     this.#tail++;
     this.#waiting++;
-    if (this.#fresh !== null) this.#fresh.push(message, bits, extra);
-    else {
+    if (this.#loadedEnd === this.#gapEnd) {
       this.#ring.push(message, bits, extra);
       this.#loadedEnd++;
       this.#gapEnd++;
+    } else {
+      this.#fresh ??= new EntryRing();
+      this.#fresh.push(message, bits, extra);
+    }
+  }
+
+  #send(receiver: Receiver): void {
+    while (receiver.writable && this.receiver === receiver) {
+      if (this.#qos0 !== null) this.#sendQos0(receiver);
+      else if (this.#gathering) {
+        this.#load();
+        return;
+      } else if (this.#cursor < this.#loadedEnd) {
+        if (!this.#sendNext(receiver)) return;
+      } else if (this.#cursor < this.#gapEnd) {
+        this.#load();
+        return;
+      } else if (!this.#pullRetained(receiver)) return;
     }
   }
 
@@ -470,14 +524,34 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
 
   /** A full queue: fifo refuses the new message, an offline lifo gives up its oldest. */
   #makeRoom(publication: Publication, limit: number): boolean {
-    if (this.receiver === null && this.limits.lifo && limit > 0 && this.#cursor < this.#loadedEnd) {
-      const slot = this.#ring.slot(this.#cursor - this.#doneBelow);
-      const oldest = this.#ring.messages[slot] ?? null;
-      if (oldest !== null) this.#dropped(oldest, "queue_full");
-      this.#drop(this.#cursor);
-      return true;
+    if (this.receiver === null && this.limits.lifo && limit > 0) {
+      if (this.#loadedEnd === this.#gapEnd) {
+        if (this.#dropOldest()) return true;
+      } else if (this.#fresh === null || this.#fresh.length < limit) {
+        // After a restart the oldest are on disk: they are dropped when they have been read.
+        this.#gathering = true;
+        this.#load();
+        return true;
+      }
     }
     this.#dropped(publication.message(this.context.clock), "queue_full");
+    return false;
+  }
+
+  /** lifo, offline: drops the oldest message that was never sent. False when there is none. */
+  #dropOldest(): boolean {
+    const ring = this.#ring;
+    let sequence = Math.max(this.#cursor, this.#sentBelow, this.#doneBelow);
+    for (; sequence < this.#loadedEnd; sequence++) {
+      const slot = ring.slot(sequence - this.#doneBelow);
+      if (((ring.states[slot] ?? 0) & DONE) !== 0) continue;
+      const oldest = ring.messages[slot] ?? null;
+      if (oldest !== null) this.#dropped(oldest, "queue_full");
+      this.#waiting--;
+      this.#cursor = sequence + 1;
+      this.#finish(sequence - this.#doneBelow);
+      return true;
+    }
     return false;
   }
 
@@ -545,7 +619,15 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     }
     const qos = state & QOS_MASK;
     // [MQTT-4.3.3-1] and our own rule: a QoS 2 message leaves only when its packet id is durable.
-    if (qos === 2 && this.id !== 0 && this.#cursor >= this.#durableEnd) return false;
+    // So does one that got a new number, or a crash would bring it back under the old one as if it was never sent.
+    if (
+      this.#cursor >= this.#durableEnd &&
+      this.id !== 0 &&
+      (qos === 2 || this.#cursor < this.#reversedEnd)
+    ) {
+      return false;
+    }
+    if (!resent && this.#cursor < this.#collectedEnd && !this.#mayBeSent()) return false;
     ring.states[slot] = state | SENT;
     this.#cursor++;
     this.#waiting--;
@@ -557,6 +639,15 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
       this.#finish(offset);
     } else if (!resent) this.context.counters.increment(Metric.queue_message_out);
     return true;
+  }
+
+  /** Whether the stored head says that the entry at the cursor may have been sent; asks for a commit when not. */
+  #mayBeSent(): boolean {
+    // When its reference is on the way to the disk, so is the head that was collected with it.
+    const durable = this.#cursor < this.#durableSent || this.#cursor >= this.#durableEnd;
+    if (durable && this.#cursor < this.#markedSent) return true;
+    this.#touch();
+    return false;
   }
 
   #stamp(receiver: Receiver, slot: number): void {
@@ -597,6 +688,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
       this.#releases.push(this.#doneBelow + offset, message === null ? 0 : message.segment);
       this.#touch();
     }
+    if (this.#doneBelow + offset >= this.#doneEnd) this.#doneEnd = this.#doneBelow + offset + 1;
     ring.states[slot] = (state | DONE) & ~UNSETTLED;
     ring.clear(slot);
     if (message !== null && (state & UNSETTLED) !== 0) {
@@ -616,10 +708,12 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     if (this.#cursor < this.#doneBelow) this.#cursor = this.#doneBelow;
   }
 
-  #pullRetained(): boolean {
+  /** Takes a few retained messages. False when there are none for now. */
+  #pullRetained(receiver: Receiver): boolean {
     const sources = this.#sources;
     const source = sources?.[0];
     if (sources === null || source === undefined) return false;
+    if (source.qos > 0 && this.#inflight >= receiver.window) return false;
     const messages: Message[] = [];
     const more = source.next(RETAINED_BATCH, messages);
     if (!more) {
@@ -634,10 +728,13 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
         this.#append(message, qos | RETAIN, identifiers === null ? null : { identifiers, group: null });
       else {
         this.context.counters.increment(Metric.queue_message_out);
-        this.receiver?.send(message, 0, true, false, 0, identifiers);
+        receiver.send(message, 0, true, false, 0, identifiers);
       }
     }
-    return true;
+    if (messages.length > 0 || !more) return true;
+    // A long way to the next match: others have their turn first.
+    setImmediate(() => this.pump());
+    return false;
   }
 
   /** Back to the first entry that is not done, so that `pump` sends again what was in flight [MQTT-4.4.0-1]. */
@@ -653,27 +750,39 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     this.#inflight = 0;
   }
 
-  /** lifo: what was stored while offline is delivered newest first; new numbers, since the order on disk is by number. */
+  /** The order and number of what waits, once all of it that matters is in memory. */
+  #arrange(): void {
+    if (this.limits.lifo) this.#reverseWaiting();
+    this.#enforceOnlineLimit();
+  }
+
+  /**
+   * lifo: what was stored while offline is delivered newest first, and before what an earlier connection had not got;
+   * new numbers, since the order on disk is by number.
+   */
   #reverseWaiting(): void {
     const from = Math.max(this.#sentBelow, this.#doneBelow);
-    if (this.#fresh !== null || this.#gapEnd !== this.#loadedEnd || this.#tail - from < 2) return;
-    const entries: { message: Message; state: number; extra: EntryExtra | null }[] = [];
-    for (let sequence = from; sequence < this.#tail; sequence++) {
-      const slot = this.#ring.slot(sequence - this.#doneBelow);
-      const message = this.#ring.messages[slot] ?? null;
-      const state = this.#ring.states[slot] ?? 0;
-      if (message === null || (state & DONE) !== 0) continue;
-      entries.push({ message, state: state & (QOS_MASK | RETAIN), extra: this.#ring.extra(slot) });
-    }
-    for (const { message, state, extra } of entries.reverse()) this.#append(message, state, extra);
-    const end = this.#tail - entries.length;
-    for (let sequence = end - 1; sequence >= from; sequence--) {
+    const newest = Math.max(from, this.#reversedEnd);
+    const end = this.#tail;
+    if (end === newest || end - from < 2) return;
+    for (let sequence = end - 1; sequence >= newest; sequence--) this.#appendAgain(sequence);
+    for (let sequence = from; sequence < newest; sequence++) this.#appendAgain(sequence);
+    this.#reversedEnd = this.#tail;
+    for (let sequence = from; sequence < end; sequence++) {
       const slot = this.#ring.slot(sequence - this.#doneBelow);
       if (((this.#ring.states[slot] ?? 0) & DONE) !== 0) continue;
       this.#waiting--;
       this.#markDone(sequence);
     }
     this.#advance();
+  }
+
+  #appendAgain(sequence: number): void {
+    const slot = this.#ring.slot(sequence - this.#doneBelow);
+    const message = this.#ring.messages[slot] ?? null;
+    const state = this.#ring.states[slot] ?? 0;
+    if (message === null || (state & DONE) !== 0) return;
+    this.#append(message, state & (QOS_MASK | RETAIN), this.#ring.extra(slot));
   }
 
   /** Like `#finish` without moving the front, so that offsets stay valid in a loop. */
@@ -683,9 +792,11 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     const slot = ring.slot(sequence - front);
     const state = ring.states[slot] ?? 0;
     const message = ring.messages[slot] ?? null;
+    if (sequence >= this.#doneEnd) this.#doneEnd = sequence + 1;
     ring.states[slot] = (state | DONE) & ~UNSETTLED;
     ring.clear(slot);
     if ((state & STORED) !== 0) {
+      this.#touch();
       this.#stored--;
       this.#releases ??= [];
       this.#releases.push(sequence, message === null ? 0 : message.segment);
@@ -696,25 +807,40 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     }
   }
 
-  /** What is over max_online_messages at a reconnect is dropped, newest first, unless that is overridden. */
+  /**
+   * What is over max_online_messages at a reconnect is dropped, newest first, unless that is overridden. What is on
+   * disk only is dropped when it has been read; it does not count as waiting any more.
+   */
   #enforceOnlineLimit(): void {
     const { maxOnlineMessages, overrideMaxOnlineMessages } = this.limits;
     if (maxOnlineMessages < 0 || overrideMaxOnlineMessages) return;
-    const first = Math.max(this.#sentBelow, this.#doneBelow);
-    let excess = this.#tail - first - maxOnlineMessages;
-    const ring = this.#ring;
-    for (let sequence = this.#loadedEnd - 1; excess > 0 && sequence >= first; sequence--) {
-      if (this.#gapEnd !== this.#loadedEnd) break;
-      const slot = ring.slot(sequence - this.#doneBelow);
-      const message = ring.messages[slot] ?? null;
-      if (message === null || ((ring.states[slot] ?? 0) & DONE) !== 0) continue;
-      this.#dropped(message, "queue_full");
-      this.#waiting--;
-      this.#markDone(sequence);
-      excess--;
+    this.#admitBelow = this.#tail;
+    this.#admitLeft = maxOnlineMessages;
+    for (let sequence = Math.max(this.#sentBelow, this.#doneBelow); sequence < this.#loadedEnd; sequence++) {
+      this.#admit(sequence);
     }
-    if (this.id !== 0) this.#touch();
+    if (this.#loadedEnd < this.#gapEnd) {
+      const sent = Math.max(0, this.#sentBelow - this.#doneBelow);
+      this.#condemned = Math.max(0, this.#waiting - sent - maxOnlineMessages);
+      this.#waiting -= this.#condemned;
+    } else this.#admitBelow = 0;
     this.#advance();
+  }
+
+  /** Keeps an unsent entry in memory, or drops it when enough have been kept. Does not move the front. */
+  #admit(sequence: number): void {
+    if (sequence < this.#sentBelow || sequence >= this.#admitBelow) return;
+    const slot = this.#ring.slot(sequence - this.#doneBelow);
+    const message = this.#ring.messages[slot] ?? null;
+    if (message === null || ((this.#ring.states[slot] ?? 0) & DONE) !== 0) return;
+    if (this.#admitLeft > 0) {
+      this.#admitLeft--;
+      return;
+    }
+    this.#dropped(message, "queue_full");
+    if (this.#condemned > 0) this.#condemned--;
+    else this.#waiting--;
+    this.#markDone(sequence);
   }
 
   #collectEntry(batch: CommitBatch, sequence: number): void {
@@ -775,28 +901,24 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   #head(): QueueHead {
     const done: number[] = [];
     const released: number[] = [];
-    const end = Math.min(this.#ring.length, Math.max(this.#cursor, this.#sentBelow) - this.#doneBelow);
+    const interesting = Math.max(this.#cursor, this.#sentBelow, this.#doneEnd) - this.#doneBelow;
+    const end = Math.min(this.#ring.length, interesting);
     for (let offset = 0; offset < end; offset++) {
       const state = this.#ring.states[this.#ring.slot(offset)] ?? 0;
       if ((state & DONE) !== 0) done.push(this.#doneBelow + offset);
       else if ((state & RELEASED) !== 0) released.push(this.#doneBelow + offset);
     }
     if (this.#coldReleased !== null) released.push(...this.#coldReleased);
-    // While a connection is there anything may have been sent by the time this is read.
-    const sentBelow =
-      this.receiver === null
-        ? this.#sentBelow
-        : Math.max(
-            this.#sentBelow,
-            Math.min(this.#tail, this.#doneBelow + Math.min(this.receiver.window, IDS)),
-          );
+    if (this.#coldDone !== null) {
+      for (const sequence of this.#coldDone) if (sequence >= this.#doneBelow + end) done.push(sequence);
+    }
     return {
       doneBelow: this.#doneBelow,
       done,
       released,
       incoming: this.incoming.list(),
       next: this.#tail,
-      sentBelow,
+      sentBelow: this.#markedSent,
       stored: this.#stored,
     };
   }
@@ -804,20 +926,27 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   /** Lets go of stored entries that will not be sent soon; they are read again when their turn comes. */
   #unload(): void {
     if (this.limits.lifo) return;
-    const never = Math.max(this.#cursor, this.#sentBelow, this.#doneBelow);
-    if (this.#fresh !== null) {
+    // What is done stays: on disk it is known by the head only, which is made from what is in memory.
+    const never = Math.max(this.#cursor, this.#sentBelow, this.#doneEnd, this.#doneBelow);
+    if (this.#loadedEnd < this.#gapEnd) {
       // There is a gap: what has been committed joins it.
-      while (this.#gapEnd < this.#durableEnd && this.#fresh.length > 0) {
-        this.#fresh.dropFirst();
+      const fresh = this.#fresh;
+      while (fresh !== null && this.#gapEnd < this.#durableEnd && fresh.length > 0) {
+        fresh.dropFirst();
         this.#gapEnd++;
+      }
+      if (this.receiver === null && !this.#loading && never < this.#loadedEnd) {
+        this.#ring.truncate(never - this.#doneBelow);
+        this.#loadedEnd = never;
       }
       return;
     }
     const keep = this.receiver === null ? never : never + RESIDENT;
     if (this.#durableEnd <= (this.receiver === null ? keep : keep + RESIDENT)) return;
-    const fresh = new EntryRing();
+    let fresh: EntryRing | null = null;
     for (let sequence = this.#durableEnd; sequence < this.#tail; sequence++) {
       const slot = this.#ring.slot(sequence - this.#doneBelow);
+      fresh ??= new EntryRing();
       fresh.push(this.#ring.messages[slot] ?? null, this.#ring.states[slot] ?? 0, this.#ring.extra(slot));
     }
     this.#ring.truncate(keep - this.#doneBelow);
@@ -829,6 +958,8 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   #load(): void {
     if (this.#loading) return;
     this.#loading = true;
+    // What joins the gap while this is being read may not be seen by it.
+    const gapEnd = this.#gapEnd;
     this.context.store.readReferences(this.id, this.#loadedEnd, LOAD_BATCH, this.context.topics).then(
       (references) => {
         this.#loading = false;
@@ -836,12 +967,12 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
         for (const reference of references) {
           const { sequence, message } = reference;
           if (sequence < this.#loadedEnd) continue;
-          if (sequence >= this.#gapEnd) break;
+          if (sequence >= gapEnd) break;
+          if (this.#coldDone?.has(sequence)) continue;
           this.#skipTo(sequence);
           let state = reference.qos | STORED;
           if (reference.retain) state |= RETAIN;
           if (this.#coldReleased?.delete(sequence)) state |= RELEASED | RELEASE_DURABLE | SENT;
-          if (this.#coldReleased?.size === 0) this.#coldReleased = null;
           const identifiers = reference.identifiers.length === 0 ? null : reference.identifiers;
           const group = reference.group === 0 ? null : this.context.groupById(reference.group);
           this.#ring.push(
@@ -850,21 +981,44 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
             identifiers === null && group === null ? null : { identifiers, group },
           );
           this.#loadedEnd++;
+          if (this.#admitBelow !== 0) this.#admit(sequence);
         }
         // Fewer than asked for is not the end (large bodies): none is, or what lies behind the gap.
         const end = references.at(-1);
-        if (end === undefined || end.sequence >= this.#gapEnd) this.#skipGap();
+        if (end === undefined || end.sequence >= gapEnd) this.#skipGap(gapEnd);
         if (this.#loadedEnd === this.#gapEnd) this.#closeGap();
-        this.pump();
+        this.#advance();
+        if (this.#gathering) this.#gather();
+        else this.pump();
       },
       (error: unknown) => {
         this.#loading = false;
         this.context.log
           .limited("queue-load", 1)
           .crash("queue", "stored messages could not be read; they stay in the store", error);
-        setTimeout(() => this.pump(), LOAD_RETRY_MILLISECONDS).unref();
+        setTimeout(() => {
+          if (this.#gathering) this.#gather();
+          else this.pump();
+        }, LOAD_RETRY_MILLISECONDS).unref();
       },
     );
+  }
+
+  /** lifo: goes on reading until all is in memory, then does what waited for that. */
+  #gather(): void {
+    if (this.#ended) return;
+    if (this.#loadedEnd < this.#gapEnd) {
+      this.#load();
+      return;
+    }
+    this.#gathering = false;
+    if (this.receiver !== null) {
+      this.#arrange();
+      this.pump();
+      return;
+    }
+    const { maxOfflineMessages } = this.limits;
+    while (maxOfflineMessages >= 0 && this.waiting > maxOfflineMessages && this.#dropOldest());
   }
 
   /** Sequence numbers up to `sequence` are not in the store: done before, or lost and reported there. */
@@ -882,23 +1036,32 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     }
   }
 
-  #skipGap(): void {
-    this.#skipTo(this.#gapEnd);
-    this.#closeGap();
+  /** Nothing more of what is below `end` is in the store. */
+  #skipGap(end: number): void {
+    if (this.#loadedEnd < end) this.#skipTo(end);
   }
 
   #closeGap(): void {
     const ring = this.#ring;
     const fresh = this.#fresh;
     this.#fresh = null;
+    if (this.#coldDone !== null) {
+      for (const sequence of this.#coldDone) if (sequence >= this.#doneEnd) this.#doneEnd = sequence + 1;
+    }
+    this.#coldDone = null;
+    this.#coldReleased = null;
     if (fresh !== null) {
       for (let offset = 0; offset < fresh.length; offset++) {
         const slot = fresh.slot(offset);
         ring.push(fresh.messages[slot] ?? null, fresh.states[slot] ?? 0, fresh.extra(slot));
       }
+      const first = this.#loadedEnd;
       this.#loadedEnd = this.#tail;
       this.#gapEnd = this.#tail;
+      for (let sequence = first; sequence < this.#admitBelow; sequence++) this.#admit(sequence);
     }
+    this.#admitBelow = 0;
+    this.#condemned = 0;
     // Entries that the store had lost were still counted: everything is in memory now, so count again.
     this.#waiting = 0;
     this.#stored = 0;
@@ -928,17 +1091,22 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   }
 
   async #redeliverStored(): Promise<void> {
+    const { store, topics, log } = this.context;
     let from = this.#loadedEnd;
     while (from < this.#gapEnd) {
-      const references = await this.context.store.readReferences(
-        this.id,
-        from,
-        LOAD_BATCH,
-        this.context.topics,
-      );
+      let references: StoredReference[];
+      try {
+        references = await store.readReferences(this.id, from, LOAD_BATCH, topics);
+      } catch (error) {
+        log
+          .limited("queue-load", 1)
+          .crash("queue", "stored messages of an ended session could not be read; trying again", error);
+        await new Promise((resolve) => setTimeout(resolve, LOAD_RETRY_MILLISECONDS).unref());
+        continue;
+      }
       for (const { sequence, qos, group, message } of references) {
         from = sequence + 1;
-        if (sequence >= this.#gapEnd || group === 0) continue;
+        if (sequence >= this.#gapEnd || group === 0 || this.#coldDone?.has(sequence)) continue;
         if (qos === 2 && sequence < this.#sentBelow) continue;
         this.context.groupById(group)?.redeliver(message, REDELIVERED);
       }
