@@ -6,7 +6,7 @@ import { frameLength } from "../mqtt/frame-header.ts";
 import type { Transport, TransportHandler } from "../session/transport.ts";
 import { BLOCK_SIZE, giveBlock, takeBlock } from "./block-pool.ts";
 import { flushList } from "./flush-list.ts";
-import { staticReadBuffer, withStaticRead } from "./static-read.ts";
+import { staticReadBuffer } from "./static-read.ts";
 
 const NO_BLOCK = Buffer.alloc(0);
 /** The longest fixed header: what has to be there before the length of a frame is known. */
@@ -45,15 +45,16 @@ export class Connection implements Transport {
   readonly #siblings: Set<Connection>;
 
   /**
-   * Takes an accepted socket (paused). `makeHandler` is called with the new connection. `writeLimit` is how many bytes
-   * may wait for a slow reader before `writable` turns false. It leaves `siblings` when it has closed.
+   * Takes an accepted socket: one that reads into the static buffer with `onStaticRead`, or an ordinary one.
+   * `makeHandler` is called with the new connection. `writeLimit` is how many bytes may wait for a slow reader before
+   * `writable` turns false. It leaves `siblings` when it has closed.
    */
   constructor(
-    accepted: Socket,
+    socket: Socket,
+    staticRead: boolean,
     makeHandler: (connection: Connection) => ConnectionHandler,
     counters: Counters,
     writeLimit: number,
-    staticRead: boolean,
     siblings: Set<Connection>,
   ) {
     this.block = NO_BLOCK;
@@ -70,10 +71,9 @@ export class Connection implements Transport {
     this.#ending = false;
     this.#error = null;
     this.#siblings = siblings;
-    const socket = (staticRead ? withStaticRead(accepted, onRead) : null) ?? accepted;
     this.#socket = socket;
     connections.set(socket, this);
-    if (socket === accepted) socket.on("data", onData);
+    if (!staticRead) socket.on("data", onData);
     socket.on("drain", onDrain);
     socket.on("error", onError);
     socket.on("close", onClose);
@@ -244,7 +244,8 @@ export class Connection implements Transport {
   }
 }
 
-function onRead(this: unknown, length: number): boolean {
+/** What sockets with the static buffer call when bytes have come. */
+export function onStaticRead(this: unknown, length: number): boolean {
   if (this instanceof Socket) connections.get(this)?.received(staticReadBuffer(), length);
   return true;
 }

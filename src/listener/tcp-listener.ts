@@ -2,7 +2,8 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Logger } from "../log/logger.ts";
 import type { Counters } from "../metrics/counters.ts";
 import { Metric } from "../metrics/metric.ts";
-import { Connection, type ConnectionHandler } from "./connection.ts";
+import { Connection, type ConnectionHandler, onStaticRead } from "./connection.ts";
+import { acceptWithStaticRead } from "./static-read.ts";
 
 /** Connections that may wait to be accepted. */
 const BACKLOG = 4096;
@@ -45,7 +46,9 @@ export class TcpListener {
     this.#makeHandler = makeHandler;
     this.#counters = counters;
     this.#log = log;
-    this.#server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
+    this.#server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
+      this.#accept(socket, false),
+    );
   }
 
   /** Open connections. */
@@ -85,6 +88,9 @@ export class TcpListener {
               .limited("accept", 1)
               .error("listener", `accepting on ${this.options.name}: ${error.message}`),
           );
+          if (this.options.staticRead) {
+            acceptWithStaticRead(server, onStaticRead, (socket) => this.#accept(socket, true));
+          }
           this.#listening = true;
           resolve();
         },
@@ -103,7 +109,7 @@ export class TcpListener {
     for (const connection of this.#connections) connection.destroy();
   }
 
-  #accept(socket: Socket): void {
+  #accept(socket: Socket, staticRead: boolean): void {
     if (this.#connections.size >= this.options.maxConnections) {
       this.#counters.increment(Metric.socket_error);
       this.#log
@@ -118,10 +124,10 @@ export class TcpListener {
     this.#accepted++;
     const connection = new Connection(
       socket,
+      staticRead,
       this.#makeHandler,
       this.#counters,
       this.options.writeLimit,
-      this.options.staticRead,
       this.#connections,
     );
     this.#connections.add(connection);
