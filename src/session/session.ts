@@ -201,7 +201,11 @@ export class Session
     if (settings.maxMessageSize !== 0 && size > settings.maxMessageSize) return this.#tooLarge(size);
     const { qos } = publication;
     if (qos !== 0) {
-      if (qos === 2 && queue.incoming.has(publication.packetId)) return this.#again(publication.packetId);
+      if (queue.incoming.size !== 0 && queue.incoming.has(publication.packetId)) {
+        if (qos === 2) return this.#again(publication.packetId);
+        // [MQTT-2.2.1-4]: the id belongs to a QoS 2 publish that is not complete.
+        if (this.v5 === 1) return this.refusePublish(publication, ReasonCode.PacketIdentifierInUse, true);
+      }
       if (this.v5 === 1 && this.#unacknowledged >= this.receiveMaximum) {
         // [MQTT-3.3.4-9]
         this.close(ReasonCode.ReceiveMaximumExceeded, "more publishes open than Receive Maximum allows");
