@@ -1,7 +1,7 @@
 import { ManualClock } from "../clock/clock.ts";
 import { silentLogger } from "../log/logger.ts";
 import { Counters } from "../metrics/counters.ts";
-import type { Message, SettlementListener } from "../mqtt/message.ts";
+import { Message, type SettlementListener } from "../mqtt/message.ts";
 import { Publication } from "../mqtt/publication.ts";
 import type { SharedGroup } from "../routing/shared-group.ts";
 import type {
@@ -129,7 +129,19 @@ export class ManualStore implements MessageStore {
     const batch: CommitBatch = {
       reference: (queue, sequence, qos, retain, group, identifiers, stored) => {
         if (stored.segment === 0) stored.segment = segment;
-        const copy = message(payloadOf(stored), stored.topic.text, stored.expiresAt);
+        const { topic, expiresAt, buffer, payloadStart, payloadEnd, propertyStart, propertyEnd } = stored;
+        const copy = new Message(
+          topic,
+          stored.qos,
+          stored.retain,
+          buffer,
+          payloadStart,
+          payloadEnd,
+          propertyStart,
+          propertyEnd,
+          expiresAt,
+          null,
+        );
         copy.segment = stored.segment;
         const reference = { sequence, qos, retain, group, identifiers: identifiers ?? [], message: copy };
         change.references.push({ queue, reference });

@@ -254,7 +254,10 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     return true;
   }
 
-  /** Retained messages for a new subscription, sent as the window drains and before anything that comes later. */
+  /**
+   * Retained messages for a new subscription, read a few at a time whenever nothing else waits and the window has room:
+   * so none is older than a live message that was sent before it.
+   */
   addRetained(source: RetainedSource): void {
     this.#sources ??= [];
     this.#sources.push(source);
