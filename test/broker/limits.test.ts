@@ -136,23 +136,24 @@ describe("listener.max_connections", { skip: oursOnly }, () => {
   const suite = new BrokerUnderTest({ configuration: { "listener.max_connections": 2 } });
 
   test("a third client does not get in while two are there", async () => {
-    const [first] = [await suite.connect(), await suite.connect()];
+    /** A place that was freed may be given out a moment later. */
+    const admitted = async () => {
+      const end = performance.now() + 5_000;
+      while (performance.now() < end) {
+        const client = await suite.open();
+        client.sendConnect({ clientId: suite.name("c") });
+        if ((await client.next())?.cmd === "connack") return client;
+      }
+      return assert.fail("there is room and nobody gets in");
+    };
+    const first = await admitted();
+    await admitted();
     const third = await suite.open();
     third.sendConnect({ clientId: suite.name("c") });
-    await first?.disconnect();
-    // Either it waited in the backlog and is served now, or it was turned away and may try again.
-    const answer = await third.next().catch(() => undefined);
-    if (answer !== undefined) {
-      assert.equal(answer.cmd, "connack");
-      return;
-    }
-    const end = performance.now() + 5_000;
-    let served = false;
-    while (!served && performance.now() < end) {
-      const again = await suite.open();
-      again.sendConnect({ clientId: suite.name("c") });
-      served = (await again.next())?.cmd === "connack";
-    }
-    assert.ok(served, "there is room for one again");
+    // It waits in the backlog, or is turned away and may try again.
+    await first.disconnect();
+    const answer = await third.next();
+    if (answer === undefined) await admitted();
+    else assert.equal(answer.cmd, "connack");
   });
 });

@@ -59,7 +59,7 @@ describe("session", () => {
       await publisher.publish(`${topic}/a`, "unacknowledged 2", { qos: 2 });
       const first = await subscriber.expect("publish", { payload: "unacknowledged 1" });
       const second = await subscriber.expect("publish", { payload: "unacknowledged 2" });
-      subscriber.destroy();
+      await subscriber.disconnect();
       for (let i = 0; i < 30; i++)
         await publisher.publish(`${topic}/a`, `${i}`, { qos: i % 2 === 0 ? 1 : 2 });
       publisher.send({ cmd: "publish", topic: `${topic}/a`, payload: "half", qos: 2, id: 500 });
