@@ -1,10 +1,9 @@
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { systemClock } from "../clock/clock.ts";
 import { TimerWheel } from "../clock/timer-wheel.ts";
+import { reportLines } from "../config/commands.ts";
 import { type ListenerConfiguration, resolveListeners } from "../config/listeners.ts";
 import { loadConfiguration } from "../config/load.ts";
-import { formatProblem } from "../config/problem.ts";
 import { runtimeSettings } from "../config/runtime-settings.ts";
 import { VERSION } from "../config/version.ts";
 import { blockEpoch } from "../listener/block-pool.ts";
@@ -49,7 +48,7 @@ export async function startNode(options: StartOptions) {
     directories: options.directories,
     given: options.given,
   });
-  if (!loaded.ok) throw new StartError(loaded.errors.map((problem) => `error: ${formatProblem(problem)}`));
+  if (!loaded.ok) throw new StartError(reportLines(loaded));
   const { configuration, warnings } = loaded;
   const { directories } = configuration;
   try {
@@ -65,7 +64,11 @@ export async function startNode(options: StartOptions) {
   const clock = systemClock;
   const failed = Promise.withResolvers<never>();
   const wheel = new TimerWheel(clock, TICK, (error) => log.crash("timer", "a timer failed", error));
-  const store = await openMessageStore(join(directories.data, "msgstore"), configuration, log);
+  const store = await openMessageStore(
+    configuration.get("vmq_generic_msg_store.store_dir"),
+    configuration,
+    log,
+  );
   try {
     const settings = sessionSettings(configuration);
     const plugins = createPlugins(configuration, log);
@@ -143,7 +146,7 @@ export async function startNode(options: StartOptions) {
       );
       entries.push({ listener: tcp, rules, configuration: listener });
     }
-    provideMetrics(parts, entries);
+    const stopMetrics = provideMetrics(parts, entries);
     wheel.start();
     const sweeper = new RetainedSweeper(
       mountpoints.retained,
@@ -167,6 +170,7 @@ export async function startNode(options: StartOptions) {
       await goodbye(entries);
       await plugins.manager.stop();
       await store.close();
+      stopMetrics();
       wheel.stop();
       log.info("stop", "stopped");
     };
@@ -200,6 +204,8 @@ async function openMessageStore(
       log,
       onHealth: (problem) => {
         if (problem === null) log.info("store", "the message store takes writes again");
+        else
+          log.critical("store", `the message store refuses writes: ${problem}; QoS 1 and 2 publishers wait`);
       },
     });
   } catch (error) {

@@ -1,5 +1,6 @@
 import type { SubscriptionOptions } from "../routing/destination.ts";
 import { subscriptionOptions } from "../routing/subscription-options.ts";
+import { asList, parseList } from "./json-list.ts";
 
 /** Up to this many subscriptions stand in the session's own record; more get a record each. */
 export const INLINE_SUBSCRIPTIONS = 16;
@@ -58,9 +59,7 @@ export function encodeSubscription(options: SubscriptionOptions): Buffer {
 }
 
 export function decodeSubscription(value: Buffer): SubscriptionOptions | undefined {
-  const parsed: unknown = JSON.parse(value.toString());
-  if (!Array.isArray(parsed)) return undefined;
-  const [packed, identifier]: unknown[] = parsed;
+  const [packed, identifier] = parseList(value.toString()) ?? [];
   if (typeof packed !== "number" || typeof identifier !== "number") return undefined;
   return unpackOptions(packed, identifier);
 }
@@ -75,16 +74,14 @@ export function encodeSubscriber(record: SubscriberRecord): Buffer {
 
 /** Undefined for a value that is no record. */
 export function decodeSubscriber(value: Buffer): SubscriberRecord | undefined {
-  const parsed: unknown = JSON.parse(value.toString());
-  if (!Array.isArray(parsed)) return undefined;
-  const [queue, expirySeconds, legacy, disconnectedAt, username, ...list]: unknown[] = parsed;
+  const parsed = parseList(value.toString()) ?? [];
+  const [queue, expirySeconds, legacy, disconnectedAt, username, ...list] = parsed;
   if (typeof queue !== "number" || typeof expirySeconds !== "number" || typeof disconnectedAt !== "number") {
     return undefined;
   }
   const subscriptions: [string, SubscriptionOptions][] = [];
   for (const entry of list) {
-    if (!Array.isArray(entry)) return undefined;
-    const [filter, packed, identifier]: unknown[] = entry;
+    const [filter, packed, identifier] = asList(entry) ?? [];
     if (typeof filter !== "string" || typeof packed !== "number" || typeof identifier !== "number") {
       return undefined;
     }

@@ -1,5 +1,6 @@
 import { Message } from "../mqtt/message.ts";
 import type { Topic } from "../mqtt/topic.ts";
+import { parseList } from "./json-list.ts";
 import type { LastWill } from "./subscriber.ts";
 
 /** A stored will: `dueAt` is 0 while its session is connected. */
@@ -40,9 +41,8 @@ export function decodeWill(
   if (value.length < 4) return undefined;
   const start = 4 + value.readUInt32BE(0);
   if (start > value.length) return undefined;
-  const parsed: unknown = JSON.parse(value.toString("utf8", 4, start));
-  if (!Array.isArray(parsed)) return undefined;
-  const [topic, qos, retain, delaySeconds, expirySeconds, dueAt, payload]: unknown[] = parsed;
+  const parsed = parseList(value.toString("utf8", 4, start)) ?? [];
+  const [topic, qos, retain, delaySeconds, expirySeconds, dueAt, payload] = parsed;
   if (
     typeof topic !== "string" ||
     typeof qos !== "number" ||

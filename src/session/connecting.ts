@@ -74,7 +74,7 @@ export function refuseConnect(
 }
 
 /** Refuses a connection: CONNACK with the code, in the version's own terms, and the end. */
-export function refuse(session: Session, reasonCode: number, text: string, error?: HookError): void {
+function refuse(session: Session, reasonCode: number, text: string, error?: HookError): void {
   const { counters } = session.services;
   if (session.v5 === 1) {
     counters.increment(reasonSlot(ReasonMetric.mqtt_connack_sent, reasonCode));
