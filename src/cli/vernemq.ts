@@ -32,6 +32,8 @@ async function inForeground(where: Places, prompt: boolean): Promise<number> {
 
 async function runNode(where: Places, prompt: boolean): Promise<number> {
   process.env.UV_THREADPOOL_SIZE ??= THREAD_POOL_SIZE;
+  // Data, logs and sockets are nobody else's business.
+  process.umask(0o027);
   const [{ startNode }, { processSignals }] = await Promise.all([
     import("../node/node.ts"),
     import("./signals.ts"),
