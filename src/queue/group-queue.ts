@@ -49,7 +49,7 @@ export class GroupQueue implements GroupBacklog, Receiver {
   discard(): void {
     this.writable = false;
     this.#forget();
-    void this.#queue.end(false);
+    void this.#queue.end();
   }
 
   /** The queue's side: a refused message stays first in line, as one in flight, until the next drain. */

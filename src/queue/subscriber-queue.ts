@@ -96,7 +96,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   receiver: Receiver | null = null;
   /** Incoming QoS 2 packet ids waiting for PUBREL: session state, committed with the queue. */
   readonly incoming: IncomingIds;
-  /** Groups to be told when this member has room again. */
+  /** Groups to be told when this member has room again; null when it never was in one. */
   waker: (() => void) | null = null;
 
   #ring = new EntryRing();
@@ -292,10 +292,9 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   /**
    * The session has ended: nothing is delivered any more. QoS 1 messages of shared groups that were not acknowledged,
    * and any that were not sent, go back to their group [MQTT-4.8.2-6]; QoS 2 ones in flight do not [MQTT-4.8.2-5].
-   * Resolves when those on disk have been given back too, which may take until the disk can be read; without
-   * `redeliver` there are none.
+   * Resolves when those on disk have been given back too, which may take until the disk can be read.
    */
-  async end(redeliver = true): Promise<void> {
+  async end(): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
     this.receiver = null;
@@ -305,7 +304,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     this.#inflight = 0;
     this.#endRing(this.#ring, this.#doneBelow);
     if (this.#fresh !== null) this.#endRing(this.#fresh, this.#gapEnd);
-    if (redeliver && this.#loadedEnd < this.#gapEnd) await this.#redeliverStored();
+    if (this.waker !== null && this.#loadedEnd < this.#gapEnd) await this.#redeliverStored();
     this.#removable = true;
     if (this.id !== 0) this.#touch();
   }

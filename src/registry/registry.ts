@@ -165,7 +165,7 @@ export class Registry implements SubscriberTimers {
         this.#records.saveWill(subscriber);
       } else {
         this.#dropWill(subscriber);
-        if (publishWill) this.#publishWill(subscriber.mountpoint, will);
+        if (publishWill) this.#publishWill(subscriber, will);
       }
     }
     if (subscriber.expirySeconds === 0) {
@@ -176,11 +176,6 @@ export class Registry implements SubscriberTimers {
     this.#records.save(subscriber);
     this.#schedule(subscriber);
     this.#events.clientOffline(subscriber.id);
-  }
-
-  /** The client said goodbye: its will is forgotten [MQTT-3.1.2-10]. */
-  forgetWill(subscriber: Subscriber): void {
-    this.#dropWill(subscriber);
   }
 
   /** DISCONNECT may change the session expiry interval (MQTT 5). */
@@ -228,7 +223,7 @@ export class Registry implements SubscriberTimers {
     if (subscriber.will !== null && subscriber.willDueAt !== 0) {
       const { will } = subscriber;
       this.#dropWill(subscriber);
-      this.#publishWill(subscriber.mountpoint, will);
+      this.#publishWill(subscriber, will);
     }
     this.#end(subscriber, "gone");
   }
@@ -267,7 +262,7 @@ export class Registry implements SubscriberTimers {
     const { will } = subscriber;
     if (will !== null && subscriber.willDueAt !== 0 && (now >= subscriber.willDueAt || now >= expires)) {
       this.#dropWill(subscriber);
-      this.#publishWill(subscriber.mountpoint, will);
+      this.#publishWill(subscriber, will);
     }
     if (now >= expires) this.#end(subscriber, "expired");
     else this.#schedule(subscriber);
@@ -288,7 +283,7 @@ export class Registry implements SubscriberTimers {
     this.#dropWill(subscriber);
     if (handle !== null && this.#options.value.suppressLastWillOnTakeover) return;
     if (handle !== null ? ends || will.delaySeconds === 0 : ends && pending) {
-      this.#publishWill(subscriber.mountpoint, will);
+      this.#publishWill(subscriber, will);
     }
   }
 
@@ -358,10 +353,11 @@ export class Registry implements SubscriberTimers {
     if (subscriber.persistent) this.#records.saveWill(subscriber);
   }
 
-  #publishWill(mountpoint: Mountpoint, will: LastWill): void {
+  #publishWill({ mountpoint, queue }: Subscriber, will: LastWill): void {
     const publication = this.#publication;
     publication.fromMessage(will.message, this.#clock.now());
     publication.expiryInterval = will.expirySeconds;
+    publication.origin = queue;
     // The expiry interval counts from now, so a lasting copy has to be made anew.
     if (will.expirySeconds >= 0) publication.copy = null;
     mountpoint.router.publish(publication);

@@ -51,9 +51,6 @@ export class Subscriber implements Timed {
   will: LastWill | null = null;
   /** Epoch milliseconds at which a delayed will is published, 0 for none pending. */
   willDueAt = 0;
-  /** Its record in the store is out of date. */
-  unsaved = false;
-  unsavedWill = false;
   ended = false;
   dueTick = -1;
   previousTimed: Timed | null = null;
