@@ -55,7 +55,7 @@ export async function startNode(options: StartOptions) {
     for (const directory of [directories.data, directories.log])
       mkdirSync(directory, { recursive: true, mode: 0o750 });
   } catch (error) {
-    throw new StartError([`error: ${reasonOf(error)}`]);
+    throw new StartError([`error: the data or log directory cannot be used: ${reasonOf(error)}`]);
   }
   const log = createLogger(logOptions(configuration, options.writeLog), systemClock);
   for (const { text } of warnings) log.warning("configuration", text);
@@ -157,6 +157,13 @@ export async function startNode(options: StartOptions) {
     const systree = new Systree(parts);
     systree.start();
     await listenAll(entries, log);
+    if (entries.length === 0) {
+      const example = "listener.tcp.default = 127.0.0.1:1883";
+      log.warning(
+        "listener",
+        `no MQTT listener is configured, so nobody can connect; for one add: ${example}`,
+      );
+    }
     log.info("start", `node ${parts.name} (version ${VERSION}) is ready`);
     const stop = async (reason: string): Promise<void> => {
       log.info("stop", `node ${parts.name} stops: ${reason}`);

@@ -5,7 +5,6 @@ import { enumeration, flag, string } from "../type/text.ts";
 
 const SYSLOG = later("logging to syslog");
 const BY_TIME = later("log rotation by time");
-const REPORTS = compatibility("crash reports hold no state of the broker and are short");
 const SASL = compatibility("it belongs to the Erlang runtime, which this broker does not use");
 
 const sizeOrInfinity = numberOr(byteSize({ min: 1 }), { infinity: Infinity });
@@ -81,8 +80,7 @@ export const log = {
     visibility: "live",
   }),
   "log.crash.maximum_message_size": option(byteSize({ min: 1 }), "64KB", {
-    doc: "The longest report in the crash log.",
-    status: REPORTS,
+    doc: "The longest report in the crash log; what is longer is cut.",
   }),
   "log.crash.size": option(byteSize({ min: 0 }), "10MB", {
     doc: "The older name of log.crash.rotation.size, which goes before it.",
@@ -99,7 +97,6 @@ export const log = {
   }),
   "log.template": option(enumeration("simple", "extended"), "extended", {
     doc: "The layout of a line of text: extended has the level in brackets, simple before a colon.",
-    status: later("the simple layout of log lines"),
   }),
   "log.sasl": option(flag, "off", { doc: "Writes reports of the runtime's supervisors.", status: SASL }),
   "log.sasl.file": option(file, "./log/sasl.log", { doc: "The file of these reports.", status: SASL }),

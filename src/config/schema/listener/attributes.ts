@@ -86,10 +86,9 @@ export const generalAttributes = {
     inherits: "",
   }),
   forward_connection_opts: attribute(flag, "off", {
-    doc: "Tells authentication plugins the address and kind of the listener, and the client's certificate.",
+    doc: "Tells plugins that decide about a CONNECT the address, port and kind of the listener.",
     protocol: MQTT,
     named: MQTT,
-    status: later("connection details for plugins"),
   }),
   buffer_sizes: optionalAttribute(bufferSizes, {
     doc: "The sizes of a connection's buffers: for sending, for receiving, and in the process.",
