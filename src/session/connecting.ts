@@ -208,8 +208,8 @@ function admit(
     properties,
     authentication,
   };
-  if (modifiers.maxConnectionLifetime !== undefined) applyLifetime(session, modifiers.maxConnectionLifetime);
-  else applyLifetime(session, session.services.listener.maxConnectionLifetimeSeconds);
+  if (modifiers.maxConnectionLifetime !== undefined)
+    session.lifetimeSeconds = modifiers.maxConnectionLifetime;
   const will = judgeWill(session, packet.will);
   if (!(will instanceof Promise)) {
     register(session, admission, will);
@@ -220,11 +220,6 @@ function admit(
     if (session.phase === Phase.Connecting) register(session, admission, late);
     session.unpause(Pause.Hook);
   });
-}
-
-/** The connect time-out ends here; the longest lifetime of a connection takes its place. */
-function applyLifetime(session: Session, seconds: number): void {
-  session.deadline = seconds === 0 ? 0 : session.services.wheel.time + seconds * 1_000;
 }
 
 function changedSettings(settings: SessionSettings, modifiers: RegisterModifiersM5): SessionSettings {
@@ -310,7 +305,6 @@ function accept(
       `${session.identity.username === null ? "" : `, user ${session.identity.username}`}` +
       `, keep alive ${packet.keepAlive} s${admission.clean ? ", clean" : sessionPresent ? ", session resumed" : ""}`,
   );
-  session.keepAlive(packet.keepAlive);
   if (settings.maxMessageRate > 0) session.rate = new RateLimit(settings.maxMessageRate, wheel.time);
   const { subscriberId, username } = session.identity;
   const peer = { address: session.transport.peerAddress, port: session.transport.peerPort };
@@ -322,7 +316,7 @@ function accept(
   services.registry.attached(subscriber);
   subscriber.queue.attach(session);
   services.registry.presenceChanged(subscriber);
-  session.started();
+  session.timers.connected(packet.keepAlive, session.lifetimeSeconds);
   subscriber.queue.pump();
 }
 

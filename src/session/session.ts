@@ -1,5 +1,4 @@
 import { isUtf8 } from "node:buffer";
-import type { Timed } from "../clock/timer-wheel.ts";
 import { Metric } from "../metrics/metric.ts";
 import { ReasonMetric, reasonSlot } from "../metrics/reason-metrics.ts";
 import { encodePacket } from "../mqtt/encode-packet.ts";
@@ -25,6 +24,7 @@ import type { SessionHandle, Subscriber } from "../registry/subscriber.ts";
 import { type AcknowledgementSink, Acknowledgements } from "./acknowledgements.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import type { SessionServices } from "./session-services.ts";
+import { type DueSession, SessionTimers } from "./session-timers.ts";
 import type { SessionSettings } from "./settings.ts";
 import type { TopicAliases } from "./topic-aliases.ts";
 import type { Transport, TransportHandler } from "./transport.ts";
@@ -74,8 +74,6 @@ const PUBREC: AcknowledgementType = 5;
 const PUBREL: AcknowledgementType = 6;
 const PUBCOMP: AcknowledgementType = 7;
 
-/** No packet in one and a half keep-alive times ends the connection [MQTT-3.1.2-22]. */
-const KEEP_ALIVE_FACTOR = 1_500;
 /** Beside the payload a PUBLISH has a topic and properties: what a frame may be longer than `max_message_size`. */
 const FRAME_ALLOWANCE = 128 * 1024;
 const LARGEST_FRAME = 268_435_455;
@@ -96,7 +94,7 @@ export class Session
     SettlementListener,
     AcknowledgementSink,
     SessionHandle,
-    Timed
+    DueSession
 {
   readonly services: SessionServices;
   readonly transport: Transport;
@@ -130,9 +128,9 @@ export class Session
   /** The on_deliver chain of this version. */
   deliverHook: { readonly isEmpty: boolean } = NO_HOOK;
   rate: RateLimit | null = null;
-  keepAliveMilliseconds = 0;
-  /** Time of the wheel after which the connection ends (connect time-out, lifetime); 0 for none. */
-  deadline = 0;
+  readonly timers: SessionTimers;
+  /** The longest lifetime of the connection in seconds, 0 for none. */
+  lifetimeSeconds: number;
   /** The method of enhanced authentication; MQTT 5. */
   authenticationMethod: string | null = null;
   bridge = false;
@@ -142,15 +140,9 @@ export class Session
   connectedAt = 0;
   /** A hook is changing the PUBLISH that goes out next. */
   delivering = false;
-  dueTick = -1;
-  previousTimed: Timed | null = null;
-  nextTimed: Timed | null = null;
   #acknowledgements: Acknowledgements | null = null;
   #unacknowledged = 0;
   #pauses = 0;
-  #resumeAt = 0;
-  #heardAt = 0;
-  #retryAt = 0;
 
   constructor(services: SessionServices, transport: Transport, procedures: SessionProcedures) {
     this.services = services;
@@ -164,9 +156,8 @@ export class Session
     const limit = this.settings.maxMessageSize;
     this.maximumFrame = limit === 0 ? LARGEST_FRAME : Math.min(LARGEST_FRAME, limit + FRAME_ALLOWANCE);
     services.counters.increment(Metric.socket_open);
-    this.#heardAt = services.wheel.time;
-    this.deadline = services.wheel.time + this.settings.connectTimeoutMilliseconds;
-    services.wheel.schedule(this, this.settings.connectTimeoutMilliseconds);
+    this.lifetimeSeconds = services.listener.maxConnectionLifetimeSeconds;
+    this.timers = new SessionTimers(services.wheel, this, this.settings.connectTimeoutMilliseconds);
   }
 
   get writable(): boolean {
@@ -193,7 +184,7 @@ export class Session
 
   onPublish(publication: Publication): boolean {
     const { services, settings, queue } = this;
-    this.#heardAt = services.wheel.time;
+    this.timers.heardAt = services.wheel.time;
     services.counters.increment(Metric.mqtt_publish_received_v4 + this.v5);
     if (queue === null) return this.protocolError("PUBLISH before the connection was accepted");
     if (publication.topicAlias !== 0 && !this.#resolveAlias(publication)) return false;
@@ -263,7 +254,7 @@ export class Session
 
   onPuback(packetId: number, reasonCode: number): boolean {
     const { services } = this;
-    this.#heardAt = services.wheel.time;
+    this.timers.heardAt = services.wheel.time;
     if (this.v5 === 0) services.counters.increment(Metric.mqtt_puback_received_v4);
     else services.counters.increment(reasonSlot(ReasonMetric.mqtt_puback_received, reasonCode));
     if (this.queue === null || !this.queue.onPuback(packetId)) {
@@ -274,7 +265,7 @@ export class Session
 
   onPubrec(packetId: number, reasonCode: number): boolean {
     const { services } = this;
-    this.#heardAt = services.wheel.time;
+    this.timers.heardAt = services.wheel.time;
     if (this.v5 === 0) services.counters.increment(Metric.mqtt_pubrec_received_v4);
     else services.counters.increment(reasonSlot(ReasonMetric.mqtt_pubrec_received, reasonCode));
     if (this.queue?.onPubrec(packetId, reasonCode) === true || reasonCode >= 0x80) return true;
@@ -286,7 +277,7 @@ export class Session
 
   onPubrel(packetId: number, reasonCode: number): boolean {
     const { services, queue } = this;
-    this.#heardAt = services.wheel.time;
+    this.timers.heardAt = services.wheel.time;
     if (this.v5 === 0) services.counters.increment(Metric.mqtt_pubrel_received_v4);
     else services.counters.increment(reasonSlot(ReasonMetric.mqtt_pubrel_received, reasonCode));
     if (queue === null) return this.protocolError("PUBREL before the connection was accepted");
@@ -300,7 +291,7 @@ export class Session
 
   onPubcomp(packetId: number, reasonCode: number): boolean {
     const { services } = this;
-    this.#heardAt = services.wheel.time;
+    this.timers.heardAt = services.wheel.time;
     if (this.v5 === 0) services.counters.increment(Metric.mqtt_pubcomp_received_v4);
     else services.counters.increment(reasonSlot(ReasonMetric.mqtt_pubcomp_received, reasonCode));
     if (this.queue === null || !this.queue.onPubcomp(packetId)) {
@@ -310,7 +301,7 @@ export class Session
   }
 
   onPacket(packet: ControlPacket): boolean {
-    this.#heardAt = this.services.wheel.time;
+    this.timers.heardAt = this.services.wheel.time;
     if (packet.kind !== "pingreq") this.procedures.control(this, packet);
     else if (this.phase !== Phase.Connected) return this.protocolError("PINGREQ before CONNACK");
     else {
@@ -389,10 +380,7 @@ export class Session
   }
 
   retryWanted(): void {
-    if (this.#retryAt !== 0) return;
-    const { wheel } = this.services;
-    this.#retryAt = wheel.time + this.retrySeconds * 1_000;
-    this.#reschedule();
+    this.timers.retryIn(this.retrySeconds);
   }
 
   /** Writes a PUBLISH as it is now, after aliases and the client's size limit. False when it is too large for it. */
@@ -528,41 +516,34 @@ export class Session
     }
   }
 
-  /** Starts the timers of a connected session. */
-  started(): void {
-    this.#heardAt = this.services.wheel.time;
-    this.#reschedule();
+  deadlinePassed(): void {
+    if (this.phase === Phase.Connected) {
+      this.close(ReasonCode.MaximumConnectTime, "the longest connection lifetime has passed");
+      return;
+    }
+    this.services.counters.increment(Metric.socket_close_timeout);
+    this.finish(false, "no CONNECT in time");
+    this.transport.destroy();
   }
 
-  due(): void {
-    if (this.phase === Phase.Closed) return;
-    const { services } = this;
-    const now = services.wheel.time;
-    if (this.#resumeAt !== 0 && now >= this.#resumeAt) {
-      this.#resumeAt = 0;
-      this.unpause(Pause.Rate);
-    }
-    if (this.deadline !== 0 && now >= this.deadline) {
-      this.#deadlinePassed();
-      return;
-    }
-    if (this.keepAliveMilliseconds !== 0 && now - this.#heardAt >= this.keepAliveMilliseconds) {
-      services.counters.increment(Metric.client_keepalive_expired_v4 + this.v5);
-      this.close(ReasonCode.KeepAliveTimeout, "nothing heard for one and a half keep-alive times");
-      return;
-    }
-    if (this.#retryAt !== 0 && now >= this.#retryAt) {
-      this.queue?.retry(Math.floor(now / 1_000), this.retrySeconds);
-      const waiting = this.queue !== null && this.queue.inflight > 0;
-      this.#retryAt = waiting ? now + 1_000 : 0;
-    }
-    this.#reschedule();
+  keepAlivePassed(): void {
+    this.services.counters.increment(Metric.client_keepalive_expired_v4 + this.v5);
+    this.close(ReasonCode.KeepAliveTimeout, "nothing heard for one and a half keep-alive times");
+  }
+
+  retryDue(now: number): boolean {
+    this.queue?.retry(now, this.retrySeconds);
+    return this.queue !== null && this.queue.inflight > 0;
+  }
+
+  pauseOver(): void {
+    this.unpause(Pause.Rate);
   }
 
   #end(text: string): void {
     const wasConnected = this.phase === Phase.Connected;
     this.phase = Phase.Closed;
-    this.services.wheel.cancel(this);
+    this.timers.cancel();
     this.#acknowledgements?.clear();
     if (this.queue !== null && this.queue.receiver === this) this.queue.detach();
     this.queue = null;
@@ -578,16 +559,6 @@ export class Session
           `${this.peer}${this.clientId === "" ? "" : ` client ${this.clientId}`} did not connect: ${text}`,
         );
     }
-  }
-
-  #deadlinePassed(): void {
-    if (this.phase !== Phase.Connected) {
-      this.services.counters.increment(Metric.socket_close_timeout);
-      this.finish(false, "no CONNECT in time");
-      this.transport.destroy();
-      return;
-    }
-    this.close(ReasonCode.AdministrativeAction, "the longest connection lifetime has passed");
   }
 
   #acks(): Acknowledgements {
@@ -680,24 +651,7 @@ export class Session
   #throttle(milliseconds: number): void {
     if (milliseconds <= 0) return;
     this.pause(Pause.Rate);
-    this.#resumeAt = Math.max(this.#resumeAt, this.services.wheel.time + milliseconds);
-    this.#reschedule();
-  }
-
-  #reschedule(): void {
-    const now = this.services.wheel.time;
-    let next = Number.POSITIVE_INFINITY;
-    if (this.deadline !== 0) next = this.deadline;
-    if (this.keepAliveMilliseconds !== 0) next = Math.min(next, this.#heardAt + this.keepAliveMilliseconds);
-    if (this.#retryAt !== 0) next = Math.min(next, this.#retryAt);
-    if (this.#resumeAt !== 0) next = Math.min(next, this.#resumeAt);
-    if (next === Number.POSITIVE_INFINITY) this.services.wheel.cancel(this);
-    else this.services.wheel.schedule(this, Math.max(0, next - now));
-  }
-
-  /** The keep-alive that CONNECT asked for, in seconds. */
-  keepAlive(seconds: number): void {
-    this.keepAliveMilliseconds = seconds * KEEP_ALIVE_FACTOR;
+    this.timers.resumeIn(milliseconds);
   }
 }
 
