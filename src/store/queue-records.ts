@@ -7,7 +7,7 @@ interface KnownRecords {
   start: number;
   /** False when there may be more on disk after the known ones. */
   complete: boolean;
-  /** What lies on disk and is not known has sequence numbers from here on. */
+  /** All with sequence numbers below it are known or gone, none from here on is: no value is ever listed twice. */
   unknownFrom: number;
   /** References below it are done; Infinity once the queue is removed. */
   doneBelow: number;
@@ -106,7 +106,6 @@ export class QueueRecords {
         const last = lasts[start] ?? 0;
         if (last >= doneBelow) break;
         dead.push({ queue, last, segments: segments[start] ?? [] });
-        known.unknownFrom = Math.max(known.unknownFrom, last + 1);
         start++;
         this.#known--;
       }
@@ -115,8 +114,10 @@ export class QueueRecords {
       if (dead.length >= limit) break;
       this.#pending.delete(queue);
       if (known.start < known.lasts.length) continue;
-      if (!known.complete && known.unknownFrom < doneBelow) this.#wanting.add(queue);
-      else if (known.complete && (queue >= this.#firstOwn || doneBelow === Number.POSITIVE_INFINITY)) {
+      if (!known.complete) {
+        // What is being read already comes with `loaded`, which looks again.
+        if (known.late === null && known.unknownFrom < doneBelow) this.#wanting.add(queue);
+      } else if (queue >= this.#firstOwn || doneBelow === Number.POSITIVE_INFINITY) {
         this.#queues.delete(queue);
       }
     }
@@ -133,7 +134,7 @@ export class QueueRecords {
       if (wanted.length >= limit) break;
       this.#wanting.delete(queue);
       const known = this.#queues.get(queue);
-      if (known === undefined || known.late !== null) continue;
+      if (known === undefined || known.complete || known.late !== null) continue;
       known.late = [];
       wanted.push({ queue, from: known.unknownFrom });
     }
@@ -159,8 +160,6 @@ export class QueueRecords {
     }
     known.complete = true;
     for (const { last, segments } of records) this.#append(known, last, segments, true);
-    const end = records.at(-1);
-    if (end !== undefined) known.unknownFrom = end.last + 1;
     if (ended) {
       for (const { last, segments } of late) this.#append(known, last, segments);
     } else {
@@ -170,14 +169,15 @@ export class QueueRecords {
   }
 
   #append(known: KnownRecords, last: number, segments: readonly number[], always = false): void {
-    if (!known.complete) return;
+    // A value listed twice would be counted off its segments twice, and they be deleted while others need them.
+    if (!known.complete || last < known.unknownFrom) return;
     if (this.#known >= this.#budget && !always) {
       known.complete = false;
-      known.unknownFrom = Math.max(known.unknownFrom, (known.lasts.at(-1) ?? -1) + 1);
       return;
     }
     known.lasts.push(last);
     known.segments.push(segments);
+    known.unknownFrom = last + 1;
     this.#known++;
   }
 

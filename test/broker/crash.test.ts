@@ -154,13 +154,16 @@ class Scene {
   /** What a new client reads of the retained messages. */
   async readRetained(): Promise<void> {
     const reader = await RawClient.connect(this.broker.port, { clientId: "reader", version: 5 });
+    const acknowledged = this.retainers.map(({ topic }) => this.checker.lastAcknowledged(topic));
     await reader.subscribe("r/#", 1);
     const seen = new Map<string, number>();
     reader.send({ cmd: "pingreq" });
     for (let packet = await reader.next(); packet?.cmd === "publish"; packet = await reader.next()) {
       if (packet.retain) seen.set(packet.topic, sequenceOf(packet));
     }
-    for (const { topic } of this.retainers) this.checker.retained(topic, seen.get(topic));
+    this.retainers.forEach(({ topic }, index) => {
+      this.checker.retained(topic, seen.get(topic), acknowledged[index] ?? -1);
+    });
     await reader.disconnect();
   }
 

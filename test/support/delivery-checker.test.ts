@@ -58,7 +58,9 @@ test("retained values: never older than acknowledged, never from nowhere", () =>
     const checker = new DeliveryChecker();
     for (let i = 0; i < 5; i++) checker.sent("s", i);
     for (let i = 0; i < 3; i++) checker.acknowledged("s", i);
-    checker.retained("s", value);
+    const before = checker.lastAcknowledged("s");
+    checker.acknowledged("s", 3);
+    checker.retained("s", value, before);
     return checker.finish().map((one) => one.kind);
   };
   assert.deepEqual([0, 1, 2, 3, 4, 5, undefined].map(kinds), [

@@ -114,14 +114,22 @@ export class DeliveryChecker {
     binding.last = Math.max(binding.last, sequence);
   }
 
-  /** What a fresh subscriber reads of a stream of retained messages, `undefined` for nothing. */
-  retained(stream: string, sequence: number | undefined): void {
-    const { sent, lastAcknowledged } = this.#stream(stream);
+  /** The highest sequence number acknowledged so far, -1 for none. */
+  lastAcknowledged(stream: string): number {
+    return this.#stream(stream).lastAcknowledged;
+  }
+
+  /**
+   * What a fresh subscriber reads of a stream of retained messages, `undefined` for nothing; `acknowledged` is what
+   * `lastAcknowledged` was before it subscribed, since publishers go on while it reads.
+   */
+  retained(stream: string, sequence: number | undefined, acknowledged: number): void {
+    const { sent } = this.#stream(stream);
     if (sequence === undefined) {
-      if (lastAcknowledged >= 0)
-        this.#violation("stale retained", `${stream}: nothing, ${lastAcknowledged} was acknowledged`);
-    } else if (sequence < lastAcknowledged) {
-      this.#violation("stale retained", `${stream}: ${sequence}, ${lastAcknowledged} was acknowledged`);
+      if (acknowledged >= 0)
+        this.#violation("stale retained", `${stream}: nothing, ${acknowledged} was acknowledged`);
+    } else if (sequence < acknowledged) {
+      this.#violation("stale retained", `${stream}: ${sequence}, ${acknowledged} was acknowledged`);
     } else if (sequence >= sent) this.#violation("unsent", `${stream}: retained ${sequence} was never sent`);
   }
 
