@@ -231,7 +231,7 @@ export class ManualStore implements MessageStore {
   }
 }
 
-export const OWNER: SubscriberId = { mountpoint: "", clientId: "reader" };
+const OWNER: SubscriberId = { mountpoint: "", clientId: "reader" };
 
 export const UNLIMITED: QueueLimits = {
   maxOnlineMessages: -1,

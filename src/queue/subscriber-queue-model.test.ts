@@ -326,7 +326,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 const start = fc.constantFrom(0, IDS - 3, 2 * IDS - 1);
 const page = fc.constantFrom(1, 2, 1000);
-const numRuns = Number(process.env.VERNEMQ_TEST_RUNS ?? 1_500);
+const long = process.env.VERNEMQ_TEST_LONG === "1";
+const numRuns = Number(process.env.VERNEMQ_TEST_RUNS ?? (long ? 40_000 : 1_500));
 
 for (const lifo of [false, true]) {
   test(`a ${lifo ? "lifo" : "fifo"} queue against its model, with crashes`, async () => {
