@@ -29,7 +29,7 @@ class MemorySnapshot implements Snapshot {
     const to = text(range.lt);
     const keys = [...this.#data.keys()].filter((key) => key >= from && key < to).sort();
     if (options.reverse === true) keys.reverse();
-    const size = options.pageEntries ?? PAGE_ENTRIES;
+    const size = Math.min(options.pageEntries ?? PAGE_ENTRIES, this.#database.pageEntries);
     for (let i = 0; i < keys.length; i += size) {
       await this.#database.turn();
       yield keys
@@ -57,6 +57,10 @@ export class MemoryDatabase implements Database {
   flushes = 0;
   /** Called when a write has taken effect, before its promise resolves. */
   onApplied: () => void = () => undefined;
+  /** How many turns of the event loop the next read or write takes; they overtake each other when that varies. */
+  latency: () => number = () => 1;
+  /** No page of a scan has more entries. */
+  pageEntries = PAGE_ENTRIES;
   /** When set, writes wait for it before they do anything. */
   gate: Promise<void> | null = null;
 
@@ -66,7 +70,10 @@ export class MemoryDatabase implements Database {
 
   /** What is written, as another database: what a new start after a crash would find. */
   copy(): MemoryDatabase {
-    return new MemoryDatabase(this.#data);
+    const copy = new MemoryDatabase(this.#data);
+    copy.latency = this.latency;
+    copy.pageEntries = this.pageEntries;
+    return copy;
   }
 
   /** All keys and values. */
@@ -83,7 +90,9 @@ export class MemoryDatabase implements Database {
   }
 
   async turn(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    for (let turns = this.latency(); turns > 0; turns--) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
     if (this.#closed) throw new Error("the database is closed");
   }
 

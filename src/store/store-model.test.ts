@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { MemoryDatabase } from "./memory-database-test-support.ts";
+import type { Message } from "../mqtt/message.ts";
+import { readHead } from "./head.ts";
+import { headKey, keyNumber, segmentKey } from "./keys.ts";
+import { MemoryDatabase } from "./memory-database-test-support.ts";
 import { openMemoryStore } from "./memory-store-test-support.ts";
 import type { CommitBatch } from "./participant.ts";
+import { readReferences } from "./reference-record.ts";
+import { BodyReader, isSegment } from "./segment.ts";
 import type { DurableStore } from "./store.ts";
 import {
   durable,
@@ -14,6 +19,7 @@ import {
   quickTimers,
   readAll,
   TestQueue,
+  topics,
 } from "./store-test-support.ts";
 
 /** What must be found after a crash: per queue its payloads by sequence number; absent when removed. */
@@ -46,6 +52,33 @@ class ModelQueue extends TestQueue {
   }
 }
 
+/** Segments found undamaged. */
+const undamaged = new WeakSet<Buffer>();
+
+/** Every reference on disk that is not done must find its body there, at any moment. */
+function verifyBodies({ data }: MemoryDatabase): void {
+  const bodies = new BodyReader(topics);
+  for (const [name, value] of data) {
+    if (!name.startsWith("r")) continue;
+    const queue = keyNumber(Buffer.from(name, "latin1"));
+    const stored = data.get(headKey(queue).toString("latin1"));
+    // A removed queue's references go later than its head.
+    if (stored === undefined) continue;
+    const head = readHead(stored);
+    for (const { sequence, segment, offset } of readReferences(value) ?? []) {
+      if (head === null || sequence < head.doneBelow || head.done.includes(sequence)) continue;
+      const bytes = data.get(segmentKey(segment).toString("latin1"));
+      assert.ok(bytes !== undefined, `segment ${segment} of message ${queue}:${sequence} is gone`);
+      if (!undamaged.has(bytes)) assert.ok(isSegment(bytes, segment));
+      undamaged.add(bytes);
+      assert.ok(
+        bodies.read(bytes, segment, offset) !== null,
+        `the body of message ${queue}:${sequence} is not in segment ${segment}`,
+      );
+    }
+  }
+}
+
 /** A broker's queues over a store that can crash at any turn. */
 class World {
   store: DurableStore;
@@ -54,6 +87,10 @@ class World {
   readonly expected: Expected = new Map();
   readonly collected = new Map<number, Map<number, string> | null>();
   count = 0;
+  /** Messages that somebody still has in memory, to be given to other queues in later commits. */
+  held: Message[] = [];
+  /** What is wrong on disk, the first time. */
+  fault: unknown = null;
 
   private constructor(store: DurableStore, database: MemoryDatabase) {
     this.store = store;
@@ -61,13 +98,33 @@ class World {
     this.#watch();
   }
 
-  static async start(): Promise<World> {
-    const { store, database } = await openMemoryStore({ timers: quickTimers(), thinningBytes: 1 });
+  /** @param speed seed of how long reads and writes take */
+  static async start(speed: number): Promise<World> {
+    const database = new MemoryDatabase();
+    // Reads and writes that overtake each other, scans of many pages.
+    let state = speed;
+    database.latency = () => {
+      if (speed === 0) return 1;
+      state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+      return 1 + ((state >>> 16) % 4);
+    };
+    database.pageEntries = speed === 0 ? 1000 : 1 + (speed % 5);
+    const { store } = await openMemoryStore({ database, timers: quickTimers(), thinningBytes: 1 });
     return new World(store, database);
+  }
+
+  hold(kept: Message): void {
+    this.held.push(kept);
+    if (this.held.length > 20) this.held.shift();
   }
 
   #watch(): void {
     this.database.onApplied = () => {
+      try {
+        verifyBodies(this.database);
+      } catch (error) {
+        this.fault ??= error;
+      }
       for (const [queue, entries] of this.collected) {
         if (entries === null) this.expected.delete(queue);
         else this.expected.set(queue, entries);
@@ -91,6 +148,7 @@ class World {
     this.store = store;
     this.database = database;
     this.#watch();
+    this.held = [];
     this.queues = [];
     for await (const page of store.heads()) {
       for (const { queue, head } of page) {
@@ -104,6 +162,8 @@ class World {
   }
 
   check(): void {
+    if (this.fault !== null) throw this.fault;
+    assert.equal(this.store.statistics.lostReferences, 0);
     assert.deepEqual(
       new Map(this.queues.map((queue) => [queue.id, queue.entries])),
       this.expected,
@@ -126,7 +186,9 @@ type Step =
   | { kind: "done"; queue: number; nth: number }
   | { kind: "doneMany"; queue: number; count: number }
   | { kind: "move"; from: number; to: number; count: number }
-  | { kind: "create" | "commit" | "turn" | "crash" | "close" }
+  | { kind: "load"; slow: number; quick: number[]; turns: number }
+  | { kind: "again"; nth: number; queue: number }
+  | { kind: "create" | "commit" | "turn" | "crash" | "close" | "fail" }
   | { kind: "remove"; queue: number }
   | { kind: "read"; queue: number };
 
@@ -161,8 +223,24 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       count: fc.integer({ min: 1, max: 4 }),
     }),
   },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("load" as const),
+      slow: index,
+      quick: fc.array(index, { minLength: 1, maxLength: 3 }),
+      turns: fc.integer({ min: 1, max: 25 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("again" as const), nth: fc.nat({ max: 19 }), queue: index }),
+  },
   { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom("commit" as const, "turn" as const) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("create" as const, "close" as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constantFrom("create" as const, "close" as const, "fail" as const) }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("crash" as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("remove" as const), queue: index }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("read" as const), queue: index }) },
@@ -173,6 +251,27 @@ async function perform(world: World, step: Step): Promise<void> {
     case "publish": {
       const stored = message(`${world.count++}:`.padEnd(step.size, "."), `t/${world.count % 3}`);
       for (const queue of new Set(step.queues.map((each) => world.pick(each)))) queue.add(stored);
+      world.hold(stored);
+      return;
+    }
+    case "load": {
+      // One queue keeps what the others get and soon have done, while the store works in the background.
+      const slow = world.pick(step.slow);
+      const queues = new Set([...step.quick.map((each) => world.pick(each)), slow]);
+      for (let turn = 0; turn < step.turns; turn++) {
+        const stored = message(`${world.count++}:`, `t/${turn % 3}`);
+        for (const queue of queues) {
+          queue.add(stored);
+          if (queue === slow || turn % 3 === 0) continue;
+          for (const sequence of [...queue.entries.keys()].slice(0, 3)) queue.finish(sequence);
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return;
+    }
+    case "again": {
+      const kept = world.held[step.nth];
+      if (kept !== undefined) world.pick(step.queue).add(kept);
       return;
     }
     case "done": {
@@ -195,6 +294,7 @@ async function perform(world: World, step: Step): Promise<void> {
         step.count,
       )) {
         if (!from.entries.has(sequence)) continue;
+        world.hold(stored);
         from.finish(sequence);
         if (step.count % 2 === 0) await durable(world.store);
         to.add(stored);
@@ -211,6 +311,12 @@ async function perform(world: World, step: Step): Promise<void> {
       return durable(world.store);
     case "turn":
       await new Promise((resolve) => setImmediate(resolve));
+      return;
+    case "fail":
+      // The disk refuses writes for a while: the database is closed and opened again.
+      world.database.failure = new Error("no space left");
+      for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+      world.database.failure = null;
       return;
     case "crash":
       await world.crash();
@@ -244,9 +350,13 @@ function dataKeys(database: MemoryDatabase): string[] {
 
 describe("message store against a model", () => {
   it("finds after any crash exactly what was committed, and leaves nothing behind", async () => {
-    const property = fc.asyncProperty(fc.array(step, { maxLength: 60, size: "max" }), async (steps) => {
-      const world = await World.start();
-      for (const each of steps) await perform(world, each);
+    const steps = fc.array(step, { maxLength: 60, size: "max" });
+    const property = fc.asyncProperty(fc.nat(), steps, async (speed, steps) => {
+      const world = await World.start(speed);
+      for (const each of steps) {
+        await perform(world, each);
+        if (world.fault !== null) throw world.fault;
+      }
       await durable(world.store);
       await world.crash();
       world.check();
