@@ -90,6 +90,7 @@ export class EntryRing {
 
   /** Empties it and gives its memory back. */
   reset(): void {
+    if (this.mask < 0) return;
     this.messages = [];
     this.states = NOTHING;
     this.sentAt = NOTHING;
@@ -121,3 +122,6 @@ export class EntryRing {
     this.start = 0;
   }
 }
+
+/** The ring of every queue that holds nothing; nothing is ever put into it. */
+export const NO_ENTRIES = new EntryRing();

@@ -1,5 +1,11 @@
 import type { SettlementListener } from "../mqtt/message.ts";
 
+/** Who has the ids committed. */
+export interface IncomingOwner {
+  /** Asks for a commit that takes the ids along; false when the session is not stored. */
+  saveIncoming(): boolean;
+}
+
 /**
  * The packet ids of incoming QoS 2 publishes that wait for PUBREL, and the session's tickets that wait until a change
  * of them is durable. Owned by a queue: its head carries the ids.
@@ -7,14 +13,13 @@ import type { SettlementListener } from "../mqtt/message.ts";
 export class IncomingIds {
   /** The session whose tickets wait; null while offline. */
   listener: SettlementListener | null = null;
-  readonly #touch: (() => void) | null;
+  readonly #owner: IncomingOwner;
   #ids: Set<number> | null = null;
-  #waiting: number[] = [];
-  #collected: number[] = [];
+  #waiting: number[] | null = null;
+  #collected: number[] | null = null;
 
-  /** `touch` asks for a commit; null when the session is not stored. */
-  constructor(touch: (() => void) | null) {
-    this.#touch = touch;
+  constructor(owner: IncomingOwner) {
+    this.#owner = owner;
   }
 
   get size(): number {
@@ -54,30 +59,30 @@ export class IncomingIds {
   /** The connection has gone: nobody waits any more. */
   forgetTickets(): void {
     this.listener = null;
-    this.#waiting = [];
-    this.#collected = [];
+    this.#waiting = null;
+    this.#collected = null;
   }
 
   /** A commit has taken the ids along. */
   collect(): void {
-    if (this.#waiting.length === 0) return;
+    if (this.#waiting === null) return;
     this.#collected = this.#waiting;
-    this.#waiting = [];
+    this.#waiting = null;
   }
 
   /** That commit is durable. */
   committed(): void {
-    if (this.#collected.length === 0) return;
     const tickets = this.#collected;
-    this.#collected = [];
+    if (tickets === null) return;
+    this.#collected = null;
     const listener = this.listener;
     if (listener !== null) for (const ticket of tickets) listener.settled(ticket);
   }
 
   #wait(ticket: number): boolean {
-    if (this.#touch === null) return false;
+    if (!this.#owner.saveIncoming()) return false;
+    this.#waiting ??= [];
     this.#waiting.push(ticket);
-    this.#touch();
     return true;
   }
 }

@@ -9,6 +9,7 @@ import {
   DONE,
   type EntryExtra,
   EntryRing,
+  NO_ENTRIES,
   QOS_MASK,
   RELEASE_DURABLE,
   RELEASED,
@@ -17,7 +18,7 @@ import {
   STORED,
   UNSETTLED,
 } from "./entry-ring.ts";
-import { IncomingIds } from "./incoming-ids.ts";
+import { IncomingIds, type IncomingOwner } from "./incoming-ids.ts";
 import type { DropReason, QueueContext, QueueLimits, SubscriberId } from "./queue-context.ts";
 import type { Receiver, RetainedSource } from "./receiver.ts";
 
@@ -84,7 +85,7 @@ interface WaitingQos0 {
  *
  * QoS 0 messages are sent at once, or wait in a list of their own while the connection is congested.
  */
-export class SubscriberQueue implements Destination, GroupMember, CommitParticipant {
+export class SubscriberQueue implements Destination, GroupMember, CommitParticipant, IncomingOwner {
   /** Queues of this worker are local; one of another node will be a link. */
   readonly local = true;
   readonly owner: SubscriberId;
@@ -94,12 +95,12 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   readonly id: number;
   dirty = false;
   receiver: Receiver | null = null;
-  /** Incoming QoS 2 packet ids waiting for PUBREL: session state, committed with the queue. */
-  readonly incoming: IncomingIds;
   /** Groups to be told when this member has room again; null when it never was in one. */
   waker: (() => void) | null = null;
 
-  #ring = new EntryRing();
+  /** Made when it is needed: a million sessions may be offline with nothing in them. */
+  #incoming: IncomingIds | null = null;
+  #ring = NO_ENTRIES;
   #fresh: EntryRing | null = null;
   #doneBelow = 0;
   #headPacketId = 1;
@@ -146,7 +147,18 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     this.owner = owner;
     this.limits = limits;
     this.context = context;
-    this.incoming = new IncomingIds(id === 0 ? null : () => this.#touch());
+  }
+
+  /** Incoming QoS 2 packet ids waiting for PUBREL: session state, committed with the queue. */
+  get incoming(): IncomingIds {
+    this.#incoming ??= new IncomingIds(this);
+    return this.#incoming;
+  }
+
+  saveIncoming(): boolean {
+    if (this.id === 0) return false;
+    this.#touch();
+    return true;
   }
 
   /** Messages waiting to be sent, QoS 0 included; without those in flight. */
@@ -187,7 +199,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
       if (head.released.length > 0) this.#coldReleased = new Set(head.released);
       if (head.done.length > 0) this.#coldDone = new Set(head.done);
     }
-    this.incoming.restore(head.incoming);
+    if (head.incoming.length > 0) this.incoming.restore(head.incoming);
   }
 
   /** A publish through one matching subscription. Hot path. */
@@ -275,7 +287,8 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   /** The connection has gone; the session lives on. */
   detach(): void {
     this.receiver = null;
-    this.incoming.forgetTickets();
+    this.#incoming?.forgetTickets();
+    if (this.#incoming?.size === 0) this.#incoming = null;
     if (this.#cursor > this.#sentBelow) this.#sentBelow = this.#cursor;
     this.#waiting += this.#condemned;
     this.#condemned = 0;
@@ -286,7 +299,9 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
       this.context.counters.add(Metric.queue_message_unhandled, lost.length);
       this.#qos0 = null;
     }
-    if (this.id !== 0) this.#touch();
+    if (this.#ring.length === 0) this.#ring = NO_ENTRIES;
+    // A queue that never had anything needs no head.
+    if (this.id !== 0 && (this.#tail !== 0 || this.#incoming !== null)) this.#touch();
   }
 
   /**
@@ -363,6 +378,14 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     this.#finish(offset);
     this.pump();
     return true;
+  }
+
+  /** What went out under this id cannot be sent after all, because it is too large for the client: it is done. */
+  forget(packetId: number): void {
+    const offset = packetId === 0 ? -1 : this.#find(packetId);
+    if (offset < 0) return;
+    this.#inflight--;
+    this.#finish(offset);
   }
 
   /** PUBREC: PUBREL follows when that is durable [MQTT-4.3.3-4]; a reason of 0x80 or more ends the exchange. */
@@ -455,7 +478,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     } else this.#markedSent = this.#sentBelow;
     this.#collectedPubrecs = this.#pubrecs;
     this.#pubrecs = null;
-    this.incoming.collect();
+    this.#incoming?.collect();
     batch.head(this.id, this.#head());
   }
 
@@ -468,7 +491,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     const pubrecs = this.#collectedPubrecs;
     this.#collectedPubrecs = null;
     if (pubrecs !== null) for (const sequence of pubrecs) this.#releaseDurable(sequence);
-    this.incoming.committed();
+    this.#incoming?.committed();
     this.#unload();
     this.pump();
   }
@@ -488,6 +511,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     this.#tail++;
     this.#waiting++;
     if (this.#loadedEnd === this.#gapEnd) {
+      if (this.#ring === NO_ENTRIES) this.#ring = new EntryRing();
       this.#ring.push(message, bits, extra);
       this.#loadedEnd++;
       this.#gapEnd++;
@@ -918,7 +942,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
       doneBelow: this.#doneBelow,
       done,
       released,
-      incoming: this.incoming.list(),
+      incoming: this.#incoming === null ? [] : this.#incoming.list(),
       next: this.#tail,
       sentBelow: this.#markedSent,
       stored: this.#stored,
@@ -977,6 +1001,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
           if (this.#coldReleased?.delete(sequence)) state |= RELEASED | RELEASE_DURABLE | SENT;
           const identifiers = reference.identifiers.length === 0 ? null : reference.identifiers;
           const group = reference.group === 0 ? null : this.context.groupById(reference.group);
+          if (this.#ring === NO_ENTRIES) this.#ring = new EntryRing();
           this.#ring.push(
             message,
             state,
@@ -1044,8 +1069,9 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   }
 
   #closeGap(): void {
-    const ring = this.#ring;
     const fresh = this.#fresh;
+    if (fresh !== null && this.#ring === NO_ENTRIES) this.#ring = new EntryRing();
+    const ring = this.#ring;
     this.#fresh = null;
     if (this.#coldDone !== null) {
       for (const sequence of this.#coldDone) if (sequence >= this.#doneEnd) this.#doneEnd = sequence + 1;
