@@ -47,9 +47,11 @@ export function handleAuth(session: Session, packet: Auth): void {
 function ask(session: Session, properties: Authentication): void {
   const { chains } = session.services;
   const { authenticationMethod, authenticationData } = properties;
+  const { username, subscriberId } = session.identity;
   const verdict: Verdict | Promise<Verdict> = chains.on_auth_m5.run({
-    username: session.identity.username,
-    subscriberId: session.identity.subscriberId,
+    // Nobody has looked at it before.
+    username: session.connected ? username : null,
+    subscriberId,
     properties: {
       ...(authenticationMethod === undefined ? {} : { authenticationMethod }),
       ...(authenticationData === undefined ? {} : { authenticationData }),
@@ -70,7 +72,7 @@ function judge(session: Session, verdict: Verdict): void {
   const packet = session.pendingConnect;
   if (verdict.kind === "error") {
     const code = verdict.reasonCode ?? codeOf(verdict);
-    end(session, code, `enhanced authentication failed: ${verdict.reason}`);
+    end(session, code, `enhanced authentication failed: ${verdict.reason}`, verdict);
     return;
   }
   const method = session.authenticationMethod;
@@ -105,23 +107,11 @@ function codeOf(error: HookError): number {
 
 function sendAuth(session: Session, reasonCode: number, properties: AuthProperties): void {
   session.services.counters.increment(reasonSlot(ReasonMetric.mqtt_auth_sent, reasonCode));
-  const { reasonString, userProperties, ...plain } = properties;
-  session.sendPacket({
-    kind: "auth",
-    reasonCode,
-    properties: session.problemInformation ? properties : plain,
-  });
-  void reasonString;
-  void userProperties;
+  session.sendPacket({ kind: "auth", reasonCode, properties });
 }
 
 /** Before CONNACK the client is told by CONNACK [MQTT-4.12.0-4], after it by DISCONNECT. */
-function end(session: Session, reasonCode: number, text: string): void {
-  if (session.pendingConnect === null) {
-    session.close(reasonCode, text);
-    return;
-  }
-  session.services.counters.increment(reasonSlot(ReasonMetric.mqtt_connack_sent, reasonCode));
-  session.sendPacket({ kind: "connack", sessionPresent: false, reasonCode });
-  session.close(reasonCode, text);
+function end(session: Session, reasonCode: number, text: string, error?: HookError): void {
+  if (session.pendingConnect === null) session.close(reasonCode, text, error);
+  else session.procedures.refuseConnect(session, 5, reasonCode, text, error);
 }

@@ -61,16 +61,17 @@ export function handleConnect(session: Session, packet: Connect): void {
   else authenticate(session, packet, {});
 }
 
-/** Answers a CONNECT that could not even be parsed, where the client can be told, and closes. */
+/** Answers a CONNECT that could not even be parsed, or was not completed, where the client can be told; closes. */
 export function refuseConnect(
   session: Session,
   version: ProtocolVersion,
   reasonCode: number,
   text: string,
+  error?: HookError,
 ): void {
   session.version = version;
   session.v5 = version === 5 ? 1 : 0;
-  refuse(session, reasonCode, text);
+  refuse(session, reasonCode, text, error);
 }
 
 /** Refuses a connection: CONNACK with the code, in the version's own terms, and the end. */
@@ -78,15 +79,8 @@ function refuse(session: Session, reasonCode: number, text: string, error?: Hook
   const { counters } = session.services;
   if (session.v5 === 1) {
     counters.increment(reasonSlot(ReasonMetric.mqtt_connack_sent, reasonCode));
-    const properties: ConnackProperties = {
-      ...(error?.serverReference === undefined ? {} : { serverReference: error.serverReference }),
-      ...(session.problemInformation && error?.reasonString !== undefined
-        ? { reasonString: error.reasonString }
-        : {}),
-      ...(session.problemInformation && error?.userProperties !== undefined
-        ? { userProperties: error.userProperties }
-        : {}),
-    };
+    const { serverReference, reasonString, userProperties } = error ?? {};
+    const properties: ConnackProperties = { serverReference, reasonString, userProperties };
     session.sendPacket({ kind: "connack", sessionPresent: false, reasonCode, properties });
   } else {
     const code = returnCodeOf(reasonCode);
@@ -195,14 +189,13 @@ function admit(
     username: modifiers.username ?? session.identity.username,
     subscriberId: modifiers.subscriberId ?? session.identity.subscriberId,
   };
-  session.settings = changedSettings(session.settings, modifiers);
+  session.applySettings(changedSettings(session.settings, modifiers));
   const clean = modifiers.cleanSession ?? packet.clean;
   const properties = modifiers.properties ?? {};
   const asked = properties.sessionExpiryInterval ?? packet.properties.sessionExpiryInterval ?? 0;
   const admission: Admission = {
     packet,
-    assignedClientId:
-      packet.clientId === "" || modifiers.subscriberId !== undefined ? session.clientId : undefined,
+    assignedClientId: packet.clientId === "" ? session.clientId : undefined,
     clean,
     expirySeconds: session.v5 === 1 ? asked : clean ? 0 : NEVER,
     properties,
@@ -274,12 +267,12 @@ function register(session: Session, admission: Admission, will: LastWill | null 
         return;
       }
       accept(session, admission, subscriber, sessionPresent);
-      if (waited) session.unpause(Pause.Hook);
+      if (waited) session.unpause(Pause.Store);
     },
   );
   if (!answered) {
     answered = true;
-    session.pause(Pause.Hook);
+    session.pause(Pause.Store);
   }
 }
 
@@ -356,7 +349,7 @@ function sendConnack(session: Session, admission: Admission, sessionPresent: boo
   }
   counters.increment(reasonSlot(ReasonMetric.mqtt_connack_sent, ReasonCode.Success));
   const { properties, assignedClientId, authentication, packet } = admission;
-  const { responseInformation, userProperties, ...granted } = properties;
+  const { responseInformation, ...granted } = properties;
   const connack: Connack = {
     kind: "connack",
     sessionPresent,
@@ -364,7 +357,6 @@ function sendConnack(session: Session, admission: Admission, sessionPresent: boo
     properties: {
       ...granted,
       ...authentication,
-      ...(userProperties === undefined || !session.problemInformation ? {} : { userProperties }),
       // [MQTT-3.1.2-28]: only for a client that asked.
       ...(responseInformation !== undefined && packet.properties.requestResponseInformation === true
         ? { responseInformation }

@@ -41,7 +41,8 @@ export function deliverThroughHook(
     if (!session.connected) return;
     const held = new Publication();
     held.fromMessage(message, clock.now());
-    write(held, verdict);
+    // The queue took it for sent.
+    if (!write(held, verdict)) session.queue?.forget(packetId);
     session.onDrain();
   });
   return true;

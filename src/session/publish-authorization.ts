@@ -51,7 +51,10 @@ function ask(session: Session, publication: Publication): Verdict | Promise<Verd
 
 function judge(session: Session, publication: Publication, verdict: Verdict): boolean {
   if (verdict.kind === "error") {
-    return session.refusePublish(publication, verdict.reasonCode ?? ReasonCode.NotAuthorized, false);
+    const { reasonCode = ReasonCode.NotAuthorized, reasonString, userProperties } = verdict;
+    const explained = reasonString !== undefined || userProperties !== undefined;
+    const explanation = explained ? { reasonString, userProperties } : undefined;
+    return session.refusePublish(publication, reasonCode, false, explanation);
   }
   const { modifiers } = verdict;
   if (modifiers === null) return session.route(publication);

@@ -6,6 +6,8 @@ export interface DueSession {
   deadlinePassed(): void;
   /** Nothing has been heard for one and a half keep-alive times. */
   keepAlivePassed(): void;
+  /** Its packets are left unread for now: silence is no sign that the client has gone. */
+  readonly paused: boolean;
   /** Deliveries may have to be sent again; `now` in seconds of the wheel. Returns whether some are still in flight. */
   retryDue(now: number): boolean;
   /** The pause for a fast publisher is over. */
@@ -28,6 +30,8 @@ export class SessionTimers implements Timed {
   readonly #session: DueSession;
   #deadline: number;
   #keepAlive = 0;
+  /** The `heardAt` that was found to be too old at the last look. */
+  #suspectedAt = -1;
   #retryAt = 0;
   #resumeAt = 0;
 
@@ -45,6 +49,12 @@ export class SessionTimers implements Timed {
     this.heardAt = this.#wheel.time;
     this.#keepAlive = keepAliveSeconds * KEEP_ALIVE_FACTOR;
     this.#deadline = lifetimeSeconds === 0 ? 0 : this.#wheel.time + lifetimeSeconds * 1_000;
+    this.#schedule();
+  }
+
+  /** The deadline is so many milliseconds from now. */
+  deadlineIn(milliseconds: number): void {
+    this.#deadline = this.#wheel.time + milliseconds;
     this.#schedule();
   }
 
@@ -75,7 +85,7 @@ export class SessionTimers implements Timed {
       this.#session.deadlinePassed();
       return;
     }
-    if (this.#keepAlive !== 0 && now - this.heardAt >= this.#keepAlive) {
+    if (this.#keepAlive !== 0 && now - this.heardAt >= this.#keepAlive && this.#isSilent()) {
       this.#session.keepAlivePassed();
       return;
     }
@@ -83,6 +93,17 @@ export class SessionTimers implements Timed {
       this.#retryAt = this.#session.retryDue(Math.floor(now / 1_000)) ? now + RETRY_LOOK : 0;
     }
     this.#schedule();
+  }
+
+  /**
+   * Whether the client has certainly been silent for too long. Times are those of ticks, and after a stall of the
+   * process bytes may wait in the kernel: so it is asked twice, and what has come is read in between.
+   */
+  #isSilent(): boolean {
+    if (this.#session.paused) this.heardAt = this.#wheel.time;
+    else if (this.#suspectedAt === this.heardAt) return true;
+    else this.#suspectedAt = this.heardAt;
+    return false;
   }
 
   #schedule(): void {

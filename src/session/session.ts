@@ -6,6 +6,7 @@ import { LARGEST_ACK, publishSize, writeAck, writePublish } from "../mqtt/encode
 import type { PacketHandler } from "../mqtt/frame-decoder.ts";
 import type { Message, SettlementListener } from "../mqtt/message.ts";
 import type {
+  AcknowledgementProperties,
   AcknowledgementType,
   Connect,
   ControlPacket,
@@ -15,6 +16,7 @@ import type {
 import { NO_TOPIC, type Publication } from "../mqtt/publication.ts";
 import { ReasonCode, reasonCodeName } from "../mqtt/reason-code.ts";
 import type { TopicSource } from "../mqtt/topic.ts";
+import type { HookError } from "../plugin/answer.ts";
 import type { SessionIdentity } from "../plugin/hook.ts";
 import type { PublishPermission } from "../plugin/publish-permission.ts";
 import type { Receiver } from "../queue/receiver.ts";
@@ -33,8 +35,14 @@ import type { Transport, TransportHandler } from "./transport.ts";
 export interface SessionProcedures {
   /** Any packet that is neither PUBLISH nor acknowledgement nor PINGREQ. */
   control(session: Session, packet: Exclude<ControlPacket, { kind: "pingreq" }>): void;
-  /** A CONNECT that is malformed or in a version that nobody speaks, where the client can be told. */
-  refuseConnect(session: Session, version: ProtocolVersion, reasonCode: number, text: string): void;
+  /** CONNACK with the code where the client can be told, and the end. `error`: what a plugin says to it. */
+  refuseConnect(
+    session: Session,
+    version: ProtocolVersion,
+    reasonCode: number,
+    text: string,
+    error?: HookError,
+  ): void;
   /** Asks the hooks about a publish when they need more than its topic. False: stop decoding. */
   authorizePublish(session: Session, publication: Publication): boolean;
   tellPublished(session: Session, publication: Publication): void;
@@ -102,7 +110,7 @@ export class Session
   readonly publication: Publication;
   version: 0 | ProtocolVersion = 0;
   topics: TopicSource;
-  maximumFrame: number;
+  maximumFrame = LARGEST_FRAME;
   /** 0 for MQTT 3.1 and 3.1.1, 1 for MQTT 5: added to `_v4` metric slots. */
   v5 = 0;
   phase: number = Phase.Opened;
@@ -141,6 +149,8 @@ export class Session
   /** A hook is changing the PUBLISH that goes out next. */
   delivering = false;
   #acknowledgements: Acknowledgements | null = null;
+  /** By packet id: what plugins say to refusals that wait for their turn; MQTT 5. */
+  #explanations: Map<number, AcknowledgementProperties> | null = null;
   #unacknowledged = 0;
   #pauses = 0;
 
@@ -153,11 +163,17 @@ export class Session
     this.mountpoint = services.mountpoint(services.listener.mountpoint);
     this.topics = this.mountpoint.topics;
     this.identity = { username: null, subscriberId: { mountpoint: this.mountpoint.name, clientId: "" } };
-    const limit = this.settings.maxMessageSize;
-    this.maximumFrame = limit === 0 ? LARGEST_FRAME : Math.min(LARGEST_FRAME, limit + FRAME_ALLOWANCE);
+    this.applySettings(this.settings);
     services.counters.increment(Metric.socket_open);
     this.lifetimeSeconds = services.listener.maxConnectionLifetimeSeconds;
     this.timers = new SessionTimers(services.wheel, this, this.settings.connectTimeoutMilliseconds);
+  }
+
+  /** Goes on with settings that a plugin changed for this session. */
+  applySettings(settings: SessionSettings): void {
+    this.settings = settings;
+    const limit = settings.maxMessageSize;
+    this.maximumFrame = limit === 0 ? LARGEST_FRAME : Math.min(LARGEST_FRAME, limit + FRAME_ALLOWANCE);
   }
 
   get writable(): boolean {
@@ -253,22 +269,24 @@ export class Session
   }
 
   onPuback(packetId: number, reasonCode: number): boolean {
-    const { services } = this;
+    const { services, queue } = this;
     this.timers.heardAt = services.wheel.time;
     if (this.v5 === 0) services.counters.increment(Metric.mqtt_puback_received_v4);
     else services.counters.increment(reasonSlot(ReasonMetric.mqtt_puback_received, reasonCode));
-    if (this.queue === null || !this.queue.onPuback(packetId)) {
+    if (queue === null) return this.protocolError("PUBACK before the connection was accepted");
+    if (!queue.onPuback(packetId)) {
       services.counters.increment(Metric.mqtt_puback_invalid_error_v4 + this.v5);
     }
     return this.phase === Phase.Connected;
   }
 
   onPubrec(packetId: number, reasonCode: number): boolean {
-    const { services } = this;
+    const { services, queue } = this;
     this.timers.heardAt = services.wheel.time;
     if (this.v5 === 0) services.counters.increment(Metric.mqtt_pubrec_received_v4);
     else services.counters.increment(reasonSlot(ReasonMetric.mqtt_pubrec_received, reasonCode));
-    if (this.queue?.onPubrec(packetId, reasonCode) === true || reasonCode >= 0x80) return true;
+    if (queue === null) return this.protocolError("PUBREC before the connection was accepted");
+    if (queue.onPubrec(packetId, reasonCode) || reasonCode >= 0x80) return true;
     if (this.v5 === 0) services.counters.increment(Metric.mqtt_pubrec_invalid_error_v4);
     // Also for an id nobody knows the exchange has to come to its end: the client may have kept it over a reconnect.
     this.writeAcknowledgement(PUBREL, packetId, this.v5 === 1 ? ReasonCode.PacketIdentifierNotFound : 0);
@@ -290,11 +308,12 @@ export class Session
   }
 
   onPubcomp(packetId: number, reasonCode: number): boolean {
-    const { services } = this;
+    const { services, queue } = this;
     this.timers.heardAt = services.wheel.time;
     if (this.v5 === 0) services.counters.increment(Metric.mqtt_pubcomp_received_v4);
     else services.counters.increment(reasonSlot(ReasonMetric.mqtt_pubcomp_received, reasonCode));
-    if (this.queue === null || !this.queue.onPubcomp(packetId)) {
+    if (queue === null) return this.protocolError("PUBCOMP before the connection was accepted");
+    if (!queue.onPubcomp(packetId)) {
       services.counters.increment(Metric.mqtt_pubcomp_invalid_error_v4 + this.v5);
     }
     return this.phase === Phase.Connected;
@@ -342,6 +361,14 @@ export class Session
     if (type === PUBACK || type === PUBCOMP || reasonCode >= 0x80) this.#unacknowledged--;
     if (this.v5 === 0) counters.increment(ACK_SENT_V4[type - 4] ?? Metric.none);
     else counters.increment(reasonSlot(ACK_SENT_V5[type - 4] ?? NO_SLOTS, reasonCode));
+    if (reasonCode >= 0x80 && this.#explanations !== null && type !== PUBREL && type !== PUBCOMP) {
+      const properties = this.#explanations.get(packetId);
+      this.#explanations.delete(packetId);
+      if (properties !== undefined) {
+        this.sendPacket({ kind: type === PUBACK ? "puback" : "pubrec", packetId, reasonCode, properties });
+        return;
+      }
+    }
     const size = reasonCode === 0 || this.v5 === 0 ? LARGEST_ACK - 1 : LARGEST_ACK;
     const at = this.transport.reserve(size);
     writeAck(this.transport.block, at, type, packetId, reasonCode, this.protocol);
@@ -420,16 +447,31 @@ export class Session
     return true;
   }
 
-  /** Sends a packet that is not on the hot path. */
+  /**
+   * Sends a packet that is not on the hot path. Explanations are left out when the client does not want them
+   * [MQTT-3.1.2-29] or when they make the packet too large for it [MQTT-3.2.2-19, -20]; what is still too large is
+   * not sent at all [MQTT-3.1.2-24].
+   */
   sendPacket(packet: ServerPacket): void {
     if (this.phase === Phase.Closed) return;
-    const bytes = encodePacket(packet, this.protocol);
+    const most = this.maximumPacketSize === 0 ? Number.POSITIVE_INFINITY : this.maximumPacketSize;
+    let bytes = encodePacket(this.problemInformation ? packet : withoutExplanation(packet), this.protocol);
+    if (bytes.length > most) bytes = encodePacket(withoutExplanation(packet), this.protocol);
+    if (bytes.length > most) return;
     const at = this.transport.reserve(bytes.length);
     bytes.copy(this.transport.block, at);
   }
 
-  /** Refuses a publish: v5 says why in its acknowledgement; v3 has no way to but closing. False: stop decoding. */
-  refusePublish(publication: Publication, reasonCode: number, silent: boolean): boolean {
+  /**
+   * Refuses a publish: v5 says why in its acknowledgement; v3 has no way to but closing. `silent`: nobody did anything
+   * forbidden. False: stop decoding.
+   */
+  refusePublish(
+    publication: Publication,
+    reasonCode: number,
+    silent: boolean,
+    explanation?: AcknowledgementProperties,
+  ): boolean {
     const { services, settings, queue } = this;
     const { qos, packetId } = publication;
     if (!silent) {
@@ -446,14 +488,24 @@ export class Session
     if (qos !== 0) {
       const acknowledgements = this.#acks();
       this.#unacknowledged++;
-      if (this.v5 === 1) acknowledgements.push(qos === 1 ? PUBACK : PUBREC, packetId, reasonCode, 0);
-      else {
+      if (this.v5 === 1) {
+        if (explanation !== undefined) {
+          this.#explanations ??= new Map();
+          this.#explanations.set(packetId, explanation);
+        }
+        acknowledgements.push(qos === 1 ? PUBACK : PUBREC, packetId, reasonCode, 0);
+      } else {
         const waits = qos === 2 && queue?.incoming.add(packetId, acknowledgements.nextTicket) === true;
         acknowledgements.push(qos === 1 ? PUBACK : PUBREC, packetId, ReasonCode.Success, waits ? 1 : 0);
       }
     }
     if (this.rate !== null) this.#throttle(this.rate.take(services.wheel.time));
     return this.#pauses === 0 && this.phase === Phase.Connected;
+  }
+
+  /** The connection is not being read. */
+  get paused(): boolean {
+    return this.#pauses !== 0;
   }
 
   /** Stops reading until `unpause` with the same reason. */
@@ -473,10 +525,13 @@ export class Session
     this.#throttle(milliseconds);
   }
 
-  /** Ends the connection from this side: MQTT 5 clients are told why. The will is published unless it is normal. */
-  close(reasonCode: number, text: string): void {
+  /**
+   * Ends the connection from this side: MQTT 5 clients are told why, also in the words of a plugin's `error`. The will
+   * is published unless it is normal.
+   */
+  close(reasonCode: number, text: string, error?: HookError): void {
     if (this.phase === Phase.Closed) return;
-    if (this.phase === Phase.Connected && this.v5 === 1) this.sendDisconnect(reasonCode);
+    if (this.phase === Phase.Connected && this.v5 === 1) this.#sendDisconnect(reasonCode, error);
     this.finish(reasonCode !== ReasonCode.Success, `${text}: ${reasonCodeName(reasonCode)}`);
     this.transport.end();
   }
@@ -486,24 +541,28 @@ export class Session
     this.close(ReasonCode.ServerShuttingDown, "the broker stops");
   }
 
-  sendDisconnect(reasonCode: number, serverReference?: string): void {
-    const { counters } = this.services;
-    counters.increment(reasonSlot(ReasonMetric.mqtt_disconnect_sent, reasonCode));
-    const properties = serverReference === undefined ? {} : { serverReference };
-    this.sendPacket({ kind: "disconnect", reasonCode, properties });
-  }
-
+  /** Before CONNACK that is what tells the client [MQTT-3.14.0-1], after it DISCONNECT. False: stop decoding. */
   protocolError(text: string): false {
-    this.close(ReasonCode.ProtocolError, text);
+    if (this.phase === Phase.Connecting && this.v5 === 1) {
+      this.procedures.refuseConnect(this, 5, ReasonCode.ProtocolError, text);
+    } else this.close(ReasonCode.ProtocolError, text);
     return false;
   }
 
   /** Another connection has taken the session over; the registry deals with queue and will. */
   takenOver(): void {
     if (this.phase === Phase.Closed) return;
-    if (this.v5 === 1 && this.phase === Phase.Connected) this.sendDisconnect(ReasonCode.SessionTakenOver);
+    if (this.v5 === 1 && this.phase === Phase.Connected) this.#sendDisconnect(ReasonCode.SessionTakenOver);
     this.#end("session taken over by another connection");
     this.transport.end();
+  }
+
+  #sendDisconnect(reasonCode: number, error?: HookError): void {
+    const { counters } = this.services;
+    counters.increment(reasonSlot(ReasonMetric.mqtt_disconnect_sent, reasonCode));
+    const { serverReference, reasonString, userProperties } = error ?? {};
+    const properties = { serverReference, reasonString, userProperties };
+    this.sendPacket({ kind: "disconnect", reasonCode, properties });
   }
 
   /** The connection is over, for whatever reason; what belongs to the session is left to the registry. */
@@ -521,8 +580,13 @@ export class Session
       this.close(ReasonCode.MaximumConnectTime, "the longest connection lifetime has passed");
       return;
     }
+    if (this.phase === Phase.Connecting && (this.#pauses & Pause.Hook) !== 0) {
+      // It waits for a plugin, which has a deadline of its own.
+      this.timers.deadlineIn(this.settings.connectTimeoutMilliseconds);
+      return;
+    }
     this.services.counters.increment(Metric.socket_close_timeout);
-    this.finish(false, "no CONNECT in time");
+    this.finish(false, this.phase === Phase.Opened ? "no CONNECT in time" : "CONNECT not completed in time");
     this.transport.destroy();
   }
 
@@ -653,6 +717,15 @@ export class Session
     this.pause(Pause.Rate);
     this.timers.resumeIn(milliseconds);
   }
+}
+
+/** The packet without what is only said for people to read. */
+function withoutExplanation(packet: ServerPacket): ServerPacket {
+  if (packet.kind === "pingresp" || packet.properties === undefined) return packet;
+  return {
+    ...packet,
+    properties: { ...packet.properties, reasonString: undefined, userProperties: undefined },
+  };
 }
 
 /** A payload that says it is text has to be UTF-8. */

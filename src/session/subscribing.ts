@@ -4,6 +4,7 @@ import { ReasonCode, SUBACK_FAILURE_V3 } from "../mqtt/reason-code.ts";
 import { parseTopicFilter } from "../mqtt/topic-filter.ts";
 import type { ChainResult } from "../plugin/answer.ts";
 import type { TopicRequest, TopicRequestM5 } from "../plugin/hook.ts";
+import type { HookProperties } from "../plugin/properties.ts";
 import type { Subscriber } from "../registry/subscriber.ts";
 import type { SubscriptionOptions } from "../routing/destination.ts";
 import { subscriptionOptions } from "../routing/subscription-options.ts";
@@ -41,10 +42,7 @@ export function handleSubscribe(session: Session, packet: Subscribe): void {
           username,
           subscriberId,
           topics: asked,
-          properties: {
-            ...(packet.identifier === 0 ? {} : { subscriptionIdentifier: packet.identifier }),
-            userProperties: packet.userProperties,
-          },
+          properties: propertiesOf(packet),
         })
       : chains.auth_on_subscribe.run({
           username,
@@ -101,7 +99,12 @@ function subscribe(
     if (!filter.startsWith("$share/") && (handling === 0 || (handling === 1 && isNew)))
       retained.push(outcome);
   }
-  tellSubscribed(session, packet, asked, codes);
+  const granted = asked.map((request, index) => ({
+    ...request,
+    ...(verdict.kind === "ok" ? verdict.modifiers?.topics[index] : undefined),
+    qos: codes[index] ?? request.qos,
+  }));
+  tellSubscribed(session, packet, granted);
   services.log.info(
     "subscribe",
     `client ${session.clientId} subscribes to ${asked
@@ -111,7 +114,9 @@ function subscribe(
   );
   registry.whenSaved(subscriber, () => {
     if (!session.connected || session.subscriber !== subscriber) return;
-    session.sendPacket({ kind: "suback", packetId: packet.packetId, reasonCodes: codes });
+    const { reasonString, userProperties } = verdict.kind === "error" ? verdict : {};
+    const properties = { reasonString, userProperties };
+    session.sendPacket({ kind: "suback", packetId: packet.packetId, reasonCodes: codes, properties });
     services.counters.increment(Metric.mqtt_suback_sent_v4 + session.v5);
     for (const { filter, options } of retained) {
       const cursor = session.mountpoint.retained.read(filter);
@@ -180,20 +185,20 @@ function describeCode(code: number): string {
   return code < 0x80 ? `QoS ${code}` : `refused 0x${code.toString(16)}`;
 }
 
-function tellSubscribed(
-  session: Session,
-  packet: Subscribe,
-  asked: readonly TopicRequestM5[],
-  codes: readonly number[],
-): void {
+function tellSubscribed(session: Session, packet: Subscribe, granted: readonly TopicRequestM5[]): void {
   const { chains } = session.services;
   const { username, subscriberId } = session.identity;
-  const topics = asked.map((request, index) => ({ ...request, qos: codes[index] ?? request.qos }));
-  if (session.v5 === 1) {
-    if (chains.on_subscribe_m5.isEmpty) return;
-    const properties = { userProperties: packet.userProperties };
-    chains.on_subscribe_m5.run({ username, subscriberId, topics, properties });
-  } else if (!chains.on_subscribe.isEmpty) chains.on_subscribe.run({ username, subscriberId, topics });
+  if (session.v5 === 0) {
+    const topics = granted.map(({ topic, qos }) => ({ topic, qos }));
+    chains.on_subscribe.run({ username, subscriberId, topics });
+  } else {
+    const properties = propertiesOf(packet);
+    chains.on_subscribe_m5.run({ username, subscriberId, topics: granted, properties });
+  }
+}
+
+function propertiesOf({ identifier, userProperties }: Subscribe): HookProperties {
+  return { ...(identifier === 0 ? {} : { subscriptionIdentifier: identifier }), userProperties };
 }
 
 /** UNSUBSCRIBE: UNSUBACK follows when it is durable; MQTT 5 says for each filter whether there was one. */
