@@ -5,29 +5,13 @@ import type { Registry } from "../registry/registry.ts";
 import { Subscriber } from "../registry/subscriber.ts";
 import { decodeSubscriber, decodeSubscription, parseKey } from "../registry/subscriber-record.ts";
 import { decodeWill, type WillRecord } from "../registry/will-record.ts";
-import type { CommitBatch, CommitParticipant, MessageStore, QueueHead } from "../store/participant.ts";
+import type { MessageStore, QueueHead } from "../store/participant.ts";
 import type { Mountpoints } from "./mountpoints.ts";
 
 /** What was found in the store. */
 export interface LoadReport {
   readonly sessions: number;
   readonly retained: number;
-}
-
-/** Removes queues that belong to nobody, as a crash between two commits may leave them. */
-class Strays implements CommitParticipant {
-  dirty = false;
-  readonly #queues: number[];
-
-  constructor(queues: readonly number[]) {
-    this.#queues = [...queues];
-  }
-
-  collect(batch: CommitBatch): void {
-    for (const queue of this.#queues.splice(0)) batch.removeQueue(queue);
-  }
-
-  committed(): void {}
 }
 
 /**
@@ -74,10 +58,23 @@ export async function loadStored(
   mountpoints.loading(null);
   for (const [key, id] of [...mountpoints.strayGroups()]) mountpoints.forgetGroup(key, id);
   if (heads.size > 0) {
-    log.warning("store", `removing ${heads.size} stored queues that belong to no session`);
-    store.touch(new Strays([...heads.keys()]));
+    log.info("store", `ending ${heads.size} stored queues whose sessions have ended`);
+    for (const [id, head] of heads) endStray(id, head);
   }
   return { sessions: loaded.length, retained: retained.loaded };
+
+  /** A crash came while the messages of an ended session went back to their shared groups: that goes on. */
+  function endStray(id: number, head: QueueHead): void {
+    const queue = new SubscriberQueue(
+      id,
+      { mountpoint: "", clientId: "" },
+      limits,
+      mountpoints.of("").queues,
+    );
+    queue.restore(head);
+    queue.waker = () => {};
+    queue.end().catch((error: unknown) => log.crash("store", `stored queue ${id} could not be ended`, error));
+  }
 
   function restoreSubscriber(mountpoint: string, clientId: string, value: Buffer): Subscriber | null {
     const record = decodeSubscriber(value);

@@ -307,7 +307,8 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   /**
    * The session has ended: nothing is delivered any more. QoS 1 messages of shared groups that were not acknowledged,
    * and any that were not sent, go back to their group [MQTT-4.8.2-6]; QoS 2 ones in flight do not [MQTT-4.8.2-5].
-   * Resolves when those on disk have been given back too, which may take until the disk can be read.
+   * Resolves when those on disk have been given back too, which may take until the disk can be read. What has been
+   * given back leaves this queue in the commit in which it enters another one: a crash neither loses nor doubles it.
    */
   async end(): Promise<void> {
     if (this.#ended) return;
@@ -318,8 +319,8 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     this.#waiting = 0;
     this.#inflight = 0;
     this.#endRing(this.#ring, this.#doneBelow);
-    if (this.#fresh !== null) this.#endRing(this.#fresh, this.#gapEnd);
     if (this.waker !== null && this.#loadedEnd < this.#gapEnd) await this.#redeliverStored();
+    if (this.#fresh !== null) this.#endRing(this.#fresh, this.#gapEnd);
     this.#removable = true;
     if (this.id !== 0) this.#touch();
   }
@@ -459,6 +460,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   collect(batch: CommitBatch): void {
     if (this.#ended) {
       if (this.#removable) batch.removeQueue(this.id);
+      else batch.head(this.id, this.#endedHead());
       return;
     }
     const releases = this.#releases;
@@ -532,7 +534,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
       } else if (this.#cursor < this.#gapEnd) {
         this.#load();
         return;
-      } else if (!this.#pullRetained(receiver)) return;
+      } else if (this.#sources === null || !this.#pullRetained(receiver)) return;
     }
   }
 
@@ -1118,9 +1120,25 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     ring.reset();
   }
 
+  /** The head of a queue that has ended and gives back what is on disk: everything before it has been given back. */
+  #endedHead(): QueueHead {
+    const cold = this.#coldDone === null ? [] : [...this.#coldDone];
+    return {
+      doneBelow: this.#doneBelow,
+      done: cold.filter((sequence) => sequence >= this.#doneBelow),
+      released: [],
+      incoming: [],
+      next: this.#tail,
+      sentBelow: this.#sentBelow,
+      stored: Math.max(1, this.#stored),
+    };
+  }
+
   async #redeliverStored(): Promise<void> {
     const { store, topics, log } = this.context;
     let from = this.#loadedEnd;
+    this.#doneBelow = from;
+    this.#touch();
     while (from < this.#gapEnd) {
       let references: StoredReference[];
       try {
@@ -1139,6 +1157,8 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
         this.context.groupById(group)?.redeliver(message, REDELIVERED);
       }
       if (references.length === 0) return;
+      this.#doneBelow = Math.min(from, this.#gapEnd);
+      this.#touch();
     }
   }
 }
