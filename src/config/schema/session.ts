@@ -124,7 +124,7 @@ export const session = {
     runtime: true,
   }),
   topic_max_depth: option(integer({ min: 1 }), "10", {
-    doc: "How many levels a topic or topic filter may have. A client that uses more is disconnected.",
+    doc: "How many levels a topic or topic filter may have. A client that publishes to more is disconnected; a subscription to more is refused.",
     visibility: "live",
   }),
   upgrade_outgoing_qos: option(flag, "off", {
