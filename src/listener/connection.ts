@@ -17,7 +17,10 @@ const FIRST_ROOM = 1024;
 const CLOSE_DEADLINE = 2_000;
 
 /** What a connection needs of its session. */
-export interface ConnectionHandler extends PacketHandler, TransportHandler {}
+export interface ConnectionHandler extends PacketHandler, TransportHandler {
+  /** Handling a packet threw: the connection has to be closed. */
+  onFault(error: unknown): void;
+}
 
 /** Sockets find their connection here, so that listeners are shared functions instead of closures. */
 const connections = new WeakMap<Socket, Connection>();
@@ -37,6 +40,7 @@ export class Connection implements Transport {
   #listed: boolean;
   #kept: Buffer | null;
   #keptLength: number;
+  #headerSeen: boolean;
   #paused: boolean;
   #decoding: boolean;
   #closed: boolean;
@@ -65,6 +69,7 @@ export class Connection implements Transport {
     this.#listed = false;
     this.#kept = null;
     this.#keptLength = 0;
+    this.#headerSeen = false;
     this.#paused = false;
     this.#decoding = false;
     this.#closed = false;
@@ -153,9 +158,7 @@ export class Connection implements Transport {
         return;
       }
     }
-    this.#decoding = true;
-    const consumed = decodeFrames(this.#handler, chunk, start, end);
-    this.#decoding = false;
+    const consumed = this.#decode(chunk, start, end);
     if (consumed < end && !this.#ending && !this.#closed) this.#keep(chunk, consumed, end);
   }
 
@@ -177,6 +180,19 @@ export class Connection implements Transport {
     this.#kept = null;
     this.#siblings.delete(this);
     this.#handler.onClose(this.#error);
+  }
+
+  /** Whatever goes wrong with the packets of one connection ends that connection only. */
+  #decode(buffer: Buffer, start: number, end: number): number {
+    this.#decoding = true;
+    try {
+      return decodeFrames(this.#handler, buffer, start, end);
+    } catch (error) {
+      this.#handler.onFault(error);
+      return end;
+    } finally {
+      this.#decoding = false;
+    }
   }
 
   #write(): void {
@@ -207,8 +223,10 @@ export class Connection implements Transport {
       this.#keep(chunk, at, at + take);
       at += take;
       if (needed === 0 && this.#keptLength <= LONGEST_HEADER) continue;
-      if (needed > this.#keptLength) return at;
+      if (needed > this.#keptLength && this.#headerSeen) return at;
+      // With its header complete the decoder has a look at a packet once: it may be too large, or of a wrong kind.
       this.#decodeKept();
+      this.#headerSeen = needed > 0;
       if (this.#paused || this.#closed || this.#ending) return at;
     }
     return at;
@@ -221,9 +239,7 @@ export class Connection implements Transport {
     const length = this.#keptLength;
     this.#kept = null;
     this.#keptLength = 0;
-    this.#decoding = true;
-    const consumed = decodeFrames(this.#handler, kept, 0, length);
-    this.#decoding = false;
+    const consumed = this.#decode(kept, 0, length);
     if (consumed < length && !this.#ending && !this.#closed) this.#keep(kept, consumed, length);
   }
 
@@ -232,6 +248,7 @@ export class Connection implements Transport {
     if (size <= 0) return;
     const kept = this.#kept;
     const needed = this.#keptLength + size;
+    if (kept === null) this.#headerSeen = false;
     if (kept === null || kept.length < needed) {
       const roomy = Buffer.allocUnsafeSlow(
         Math.max(needed, kept === null ? 0 : kept.length * 2, kept === null && size < FIRST_ROOM ? 64 : 0),

@@ -89,12 +89,13 @@ function refuse(session: Session, reasonCode: number, text: string, error?: Hook
       session.sendPacket({ kind: "connack", sessionPresent: false, reasonCode: code });
     }
   }
-  session.finish(false, `refused: ${text} (${reasonCodeName(reasonCode)})`);
+  const { clientId, peer } = session;
+  session.finish(false, "");
   session.services.log
     .limited("refused", 20)
     .warning(
       "connect",
-      `${session.peer}${session.clientId === "" ? "" : ` client ${session.clientId}`} refused: ${text}`,
+      `${peer}${clientId === "" ? "" : ` client ${clientId}`} refused: ${text}, ${reasonCodeName(reasonCode)}`,
     );
   session.transport.end();
 }
@@ -175,7 +176,9 @@ function admit(
     const code = wrong ? ReasonCode.BadUserNameOrPassword : ReasonCode.NotAuthorized;
     const text =
       verdict.reason === "plugin_chain_exhausted" || verdict.reason === "no_matching_hook_found"
-        ? `nobody let user ${session.identity.username ?? "(none)"} in (${verdict.reason})`
+        ? session.identity.username === null
+          ? "it gave no user name and allow_anonymous is off"
+          : `no plugin knows user ${session.identity.username}; vmq-passwd adds users to the password file`
         : `user ${session.identity.username ?? "(none)"}: ${verdict.reason}`;
     refuse(session, session.v5 === 1 ? (verdict.reasonCode ?? code) : code, text, verdict);
     return;

@@ -339,6 +339,15 @@ export class Session
     else this.close(reasonCode, text);
   }
 
+  /** An exception that nobody expected ends this connection and no other; the stack is in the crash log. */
+  onFault(error: unknown): void {
+    this.services.log
+      .limited("connection-fault", 5)
+      .crash("connection", `handling a packet of client ${this.clientId} (${this.peer}) failed`, error);
+    this.close(ReasonCode.UnspecifiedError, "internal error");
+    if (this.phase !== Phase.Closed) this.transport.destroy();
+  }
+
   onDrain(): void {
     this.queue?.pump();
   }
@@ -565,7 +574,10 @@ export class Session
     this.sendPacket({ kind: "disconnect", reasonCode, properties });
   }
 
-  /** The connection is over, for whatever reason; what belongs to the session is left to the registry. */
+  /**
+   * The connection is over, for whatever reason; what belongs to the session is left to the registry. `text` is for the
+   * log, empty when the caller writes the line itself.
+   */
   finish(publishWill: boolean, text: string): void {
     if (this.phase === Phase.Closed) return;
     const { subscriber } = this;
@@ -615,7 +627,7 @@ export class Session
     if (wasConnected) {
       const level = text.startsWith("nothing heard") && this.settings.keepAliveAsWarning ? "warning" : "info";
       log.log(level, "disconnect", `client ${this.clientId} (${this.peer}) disconnected: ${text}`);
-    } else if (this.clientId !== "" || log.enabled("debug")) {
+    } else if (text !== "" && (this.clientId !== "" || log.enabled("debug"))) {
       log
         .limited("not-connected", 20)
         .info(

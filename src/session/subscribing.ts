@@ -4,7 +4,7 @@ import { ReasonCode, SUBACK_FAILURE_V3 } from "../mqtt/reason-code.ts";
 import { parseTopicFilter } from "../mqtt/topic-filter.ts";
 import type { ChainResult } from "../plugin/answer.ts";
 import type { TopicRequest, TopicRequestM5 } from "../plugin/hook.ts";
-import type { HookProperties } from "../plugin/properties.ts";
+import type { HookProperties, UserProperty } from "../plugin/properties.ts";
 import type { Subscriber } from "../registry/subscriber.ts";
 import type { SubscriptionOptions } from "../routing/destination.ts";
 import { subscriptionOptions } from "../routing/subscription-options.ts";
@@ -42,7 +42,7 @@ export function handleSubscribe(session: Session, packet: Subscribe): void {
           username,
           subscriberId,
           topics: asked,
-          properties: propertiesOf(packet),
+          properties: propertiesOf(packet.identifier, packet.userProperties),
         })
       : chains.auth_on_subscribe.run({
           username,
@@ -192,13 +192,17 @@ function tellSubscribed(session: Session, packet: Subscribe, granted: readonly T
     const topics = granted.map(({ topic, qos }) => ({ topic, qos }));
     chains.on_subscribe.run({ username, subscriberId, topics });
   } else {
-    const properties = propertiesOf(packet);
+    const properties = propertiesOf(packet.identifier, packet.userProperties);
     chains.on_subscribe_m5.run({ username, subscriberId, topics: granted, properties });
   }
 }
 
-function propertiesOf({ identifier, userProperties }: Subscribe): HookProperties {
-  return { ...(identifier === 0 ? {} : { subscriptionIdentifier: identifier }), userProperties };
+/** The properties of SUBSCRIBE or UNSUBSCRIBE as hooks get them. */
+function propertiesOf(identifier: number, userProperties: readonly UserProperty[]): HookProperties {
+  return {
+    ...(identifier === 0 ? {} : { subscriptionIdentifier: identifier }),
+    ...(userProperties.length === 0 ? {} : { userProperties }),
+  };
 }
 
 /** UNSUBSCRIBE: UNSUBACK follows when it is durable; MQTT 5 says for each filter whether there was one. */
@@ -225,7 +229,7 @@ export function handleUnsubscribe(session: Session, packet: Unsubscribe): void {
   const request = { username, subscriberId, topics: packet.filters };
   const verdict =
     session.v5 === 1
-      ? chains.on_unsubscribe_m5.run({ ...request, properties: { userProperties: packet.userProperties } })
+      ? chains.on_unsubscribe_m5.run({ ...request, properties: propertiesOf(0, packet.userProperties) })
       : chains.on_unsubscribe.run(request);
   const filters = (result: Awaited<typeof verdict>): readonly string[] =>
     result.kind === "ok" && result.modifiers !== null ? result.modifiers.topics : packet.filters;
