@@ -210,7 +210,8 @@ function properties(names: readonly string[], given: object | undefined): Record
   for (const name of names) result[name] = all.get(name);
   if (names.includes("userProperties")) {
     const value: UserProperties = Object.fromEntries(Object.entries(all.get("userProperties") ?? {}));
-    result.userProperties = userProperties(value);
+    const list = userProperties(value);
+    result.userProperties = list.length === 0 ? undefined : list;
   }
   return result;
 }

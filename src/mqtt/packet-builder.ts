@@ -7,6 +7,7 @@ import {
   PacketType,
   type ProtocolVersion,
   type SubscriptionRequest,
+  type UserProperty,
   type Will,
 } from "./packet.ts";
 import { ConnectFlag } from "./packet-layout.ts";
@@ -96,7 +97,7 @@ export function buildPacket(walker: StrictWalker, frameStart: number): ControlPa
         properties: {
           sessionExpiryInterval: parsed.properties?.sessionExpiryInterval,
           reasonString: parsed.properties?.reasonString,
-          userProperties: walker.userProperties,
+          userProperties: givenOnly(walker.userProperties),
         },
       };
     case "auth":
@@ -107,7 +108,7 @@ export function buildPacket(walker: StrictWalker, frameStart: number): ControlPa
           authenticationMethod: parsed.properties?.authenticationMethod,
           authenticationData: parsed.properties?.authenticationData,
           reasonString: parsed.properties?.reasonString,
-          userProperties: walker.userProperties,
+          userProperties: givenOnly(walker.userProperties),
         },
       };
     default:
@@ -140,7 +141,7 @@ function connectProperties(parsed: IConnectPacket, walker: StrictWalker): Connec
     topicAliasMaximum: given?.topicAliasMaximum,
     requestResponseInformation: given?.requestResponseInformation,
     requestProblemInformation: given?.requestProblemInformation,
-    userProperties: walker.userProperties,
+    userProperties: givenOnly(walker.userProperties),
     authenticationMethod: given?.authenticationMethod,
     authenticationData: given?.authenticationData,
   };
@@ -168,10 +169,15 @@ function will(parsed: IConnectPacket, walker: StrictWalker): Will | undefined {
             contentType: properties?.contentType,
             responseTopic: properties?.responseTopic,
             correlationData: properties?.correlationData,
-            userProperties: walker.willUserProperties,
+            userProperties: givenOnly(walker.willUserProperties),
           }
         : {},
   };
+}
+
+/** Properties that were not in the packet are undefined. */
+function givenOnly(userProperties: readonly UserProperty[]): readonly UserProperty[] | undefined {
+  return userProperties.length === 0 ? undefined : userProperties;
 }
 
 /** A buffer of its own, for what lives as long as the session: it pins neither the frame nor Node's pool. */

@@ -201,7 +201,7 @@ test("PINGREQ, DISCONNECT and AUTH", () => {
   assert.deepEqual(accept(4, Buffer.from([0xe0, 0])), {
     kind: "disconnect",
     reasonCode: 0,
-    properties: { sessionExpiryInterval: undefined, reasonString: undefined, userProperties: [] },
+    properties: { sessionExpiryInterval: undefined, reasonString: undefined, userProperties: undefined },
   });
   refuse(4, packet(0xe0, "00"), MalformedPacket);
   for (const body of ["04", "04 00", "04 05 11 00000001"]) {

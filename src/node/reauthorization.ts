@@ -58,8 +58,7 @@ function asker(
 ): (topics: readonly TopicRequestM5[]) => Verdict | Promise<Verdict> {
   const v5 = handle instanceof Session ? handle.v5 === 1 : !legacy;
   if (v5) {
-    const properties = { userProperties: [] };
-    return (topics) => chains.auth_on_subscribe_m5.run({ username, subscriberId, topics, properties });
+    return (topics) => chains.auth_on_subscribe_m5.run({ username, subscriberId, topics, properties: {} });
   }
   return (topics) =>
     chains.auth_on_subscribe.run({
