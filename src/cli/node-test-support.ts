@@ -22,7 +22,7 @@ export const startTestNode: StartNode = ({ directories, env, writeLog }) => {
   const file = {
     path: join(directories.log, "console.log"),
     format: "text" as const,
-    rotation: { size: Number.POSITIVE_INFINITY, keep: 5, compress: false },
+    rotation: { size: Number.POSITIVE_INFINITY, time: undefined, keep: 5, compress: false },
   };
   const log = createLogger({
     level: "debug",

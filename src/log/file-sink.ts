@@ -3,12 +3,13 @@ import { type FileHandle, mkdir, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { LogFileOptions } from "./options.ts";
 import { rotate } from "./rotation.ts";
+import { lastRotation } from "./rotation-time.ts";
 import { BufferedSink } from "./sink.ts";
 
 /** How often the path is compared with the open file: a file moved away or deleted is written anew after this. */
 const CHECK_INTERVAL_MS = 1000;
 
-/** A log file: appended, rotated by size, opened again when somebody has moved it away. */
+/** A log file: appended, rotated by size and time, opened again when somebody has moved it away. */
 export class FileSink extends BufferedSink {
   readonly path: string;
   readonly #options: LogFileOptions;
@@ -17,6 +18,8 @@ export class FileSink extends BufferedSink {
   #handle: FileHandle | undefined;
   #size = 0;
   #inode = 0;
+  /** When the first line was written; for a file found, when it was last written to. Epoch milliseconds. */
+  #begunAt = 0;
   #checkedAt = 0;
   #reopenWanted = false;
   /** A failed write may have left half a line. */
@@ -74,11 +77,18 @@ export class FileSink extends BufferedSink {
     if (this.#reopenWanted || (this.#handle !== undefined && (await this.#movedAway()))) await this.#close();
     this.#reopenWanted = false;
     if (this.#handle === undefined) await this.#open();
-    if (this.#size > 0 && this.#size + length > this.#options.rotation.size) {
+    if (this.#size > 0 && this.#isDue(length)) {
       await this.#close();
       await rotate(this.path, this.#options.rotation);
       await this.#open();
     }
+  }
+
+  /** Whether what is in the file has to give way before `length` more bytes are written. */
+  #isDue(length: number): boolean {
+    const { size, time } = this.#options.rotation;
+    if (this.#size + length > size) return true;
+    return time !== undefined && this.#begunAt < lastRotation(time, this.#now());
   }
 
   async #movedAway(): Promise<boolean> {
@@ -98,8 +108,9 @@ export class FileSink extends BufferedSink {
     await mkdir(dirname(this.path), { recursive: true });
     const handle = await open(this.path, "a", 0o640);
     this.#handle = handle;
-    const { size, ino } = await handle.stat();
+    const { size, ino, mtimeMs } = await handle.stat();
     this.#size = size;
+    this.#begunAt = size === 0 ? this.#now() : Math.min(mtimeMs, this.#now());
     this.#inode = ino;
     this.#checkedAt = this.#now();
   }

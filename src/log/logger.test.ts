@@ -7,7 +7,7 @@ import { gunzipSync } from "node:zlib";
 import { createLogger, type RootLogger } from "./logger.ts";
 import type { LogOptions } from "./options.ts";
 
-const NEVER = { size: Number.POSITIVE_INFINITY, keep: 5, compress: false };
+const NEVER = { size: Number.POSITIVE_INFINITY, keep: 5, compress: false, time: undefined };
 
 describe("the log of a node", () => {
   let directory = "";
@@ -169,7 +169,7 @@ describe("the log of a node", () => {
 
   it("rotates by size, keeps N and compresses", async () => {
     const base = options({ error: undefined });
-    const rotation = { size: 100, keep: 2, compress: true };
+    const rotation = { size: 100, keep: 2, compress: true, time: undefined };
     const log = opened(
       { ...base, console: { ...base.console, file: { ...base.console.file, rotation } } },
       clock,
@@ -182,6 +182,26 @@ describe("the log of a node", () => {
     assert.match(gunzipSync(readFileSync(path("console.log.0.gz"))).toString(), /number 2/);
     assert.match(gunzipSync(readFileSync(path("console.log.1.gz"))).toString(), /number 1/);
     assert.equal(existsSync(path("console.log.2.gz")), false);
+  });
+
+  it("rotates at its time of the day", async () => {
+    const base = options({ error: undefined });
+    const rotation = { ...NEVER, time: { every: "day", hour: 0 } } as const;
+    const log = opened(
+      { ...base, console: { ...base.console, file: { ...base.console.file, rotation } } },
+      clock,
+    );
+    log.info("x", "first day");
+    await log.flush();
+    now += 1000;
+    log.info("x", "the same day");
+    await log.flush();
+    now += 86_400_000;
+    log.info("x", "the next day");
+    await log.flush();
+    assert.match(read("console.log.0"), /first day\n.*the same day\n$/);
+    assert.match(read("console.log"), /the next day\n$/);
+    assert.doesNotMatch(read("console.log"), /first day/);
   });
 
   it("opens the file again on request, and by itself when it has been moved away", async () => {

@@ -1,4 +1,5 @@
 import type { LogLevel } from "./level.ts";
+import type { RotationTime } from "./rotation-time.ts";
 
 export type LogFormat = "text" | "json";
 
@@ -7,6 +8,8 @@ export type LogTemplate = "simple" | "extended";
 export interface RotationOptions {
   /** The file is rotated before a write that would take it above this many bytes; Infinity: never. */
   readonly size: number;
+  /** It is also rotated at these times; undefined: by size only. */
+  readonly time: RotationTime | undefined;
   /** How many rotated files are kept as FILE.0 (newest) to FILE.N-1. */
   readonly keep: number;
   /** Rotated files are compressed with gzip (FILE.0.gz). */

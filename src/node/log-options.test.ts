@@ -5,7 +5,7 @@ import { logOptions } from "./log-options.ts";
 
 describe("logOptions", () => {
   it("gives the documented defaults", (context) => {
-    const rotation = { size: Number.POSITIVE_INFINITY, keep: 5, compress: false };
+    const rotation = { size: Number.POSITIVE_INFINITY, time: undefined, keep: 5, compress: false };
     assert.deepEqual(logOptions(load(context, "")), {
       level: "debug",
       template: "extended",
@@ -20,7 +20,7 @@ describe("logOptions", () => {
       crash: {
         path: "/test/log/crash.log",
         format: "text",
-        rotation: { ...rotation, size: 10 * 1024 * 1024 },
+        rotation: { ...rotation, size: 10 * 1024 * 1024, time: { every: "day", hour: 0 } },
       },
     });
   });
@@ -58,7 +58,7 @@ describe("logOptions", () => {
         file: {
           path: "/elsewhere/vmq.log",
           format: "json",
-          rotation: { size: 1024 * 1024, keep: 2, compress: true },
+          rotation: { size: 1024 * 1024, time: undefined, keep: 2, compress: true },
         },
         format: "json",
         write,

@@ -1,5 +1,6 @@
 import type { Configuration } from "../config/configuration.ts";
 import type { LogFileOptions, LogFormat, LogOptions } from "../log/options.ts";
+import type { RotationTime } from "../log/rotation-time.ts";
 
 /**
  * Where the log goes, from the `log.*` keys, none of which can be changed at run time. `writeLog` takes the place of
@@ -35,8 +36,16 @@ function fileOf(
     format,
     rotation: {
       size: configuration.get(`log.${name}.rotation.size`),
+      time: name === "crash" ? rotationTime(configuration) : undefined,
       keep: configuration.get(`log.${name}.rotation.keep`),
       compress: configuration.get(`log.${name}.rotation.compress_on_rotate`),
     },
   };
+}
+
+function rotationTime(configuration: Configuration): RotationTime | undefined {
+  const moment = configuration.get("log.crash.rotation");
+  if (moment === undefined || moment.every === "day") return moment;
+  const { every, day, hour } = moment;
+  return every === "week" ? { every, day, hour } : { every, day, hour };
 }

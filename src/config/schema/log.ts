@@ -2,9 +2,9 @@ import { compatibility, later, type Option, option, optional } from "../option.t
 import { byteSize, integer, numberOr } from "../type/number.ts";
 import { file } from "../type/path.ts";
 import { enumeration, flag, string } from "../type/text.ts";
+import { rotationMoment } from "../type/time.ts";
 
 const SYSLOG = later("logging to syslog");
-const BY_TIME = later("log rotation by time");
 const SASL = compatibility("it belongs to the Erlang runtime, which this broker does not use");
 
 const sizeOrInfinity = numberOr(byteSize({ min: 1 }), { infinity: Infinity });
@@ -85,9 +85,8 @@ export const log = {
   "log.crash.size": option(byteSize({ min: 0 }), "10MB", {
     doc: "The older name of log.crash.rotation.size, which goes before it.",
   }),
-  "log.crash.rotation": option(string, "$D0", {
+  "log.crash.rotation": option(rotationMoment, "$D0", {
     doc: "When the crash log is rotated besides by its size: $D0 every day at midnight, $D23 every day at 23 o'clock, $W0D23 on Sundays at 23 o'clock, $M1D0 on the first day of each month. The empty text rotates by size only.",
-    status: BY_TIME,
   }),
   "log.crash.rotation.size": rotationSize("the crash log", "10MB"),
   "log.crash.rotation.keep": rotationKeep("the crash log"),

@@ -58,3 +58,28 @@ export function period(endless: string): ValueType<number> {
     },
   };
 }
+
+/** What `$D0`, `$W0D23` or `$M1D0` says; undefined for the empty text. */
+export type RotationMoment =
+  | { readonly every: "day"; readonly hour: number }
+  | { readonly every: "week" | "month"; readonly day: number; readonly hour: number }
+  | undefined;
+
+/** Times of rotation: every day, week or month at an hour. */
+export const rotationMoment: ValueType<RotationMoment> = {
+  name: "rotation time",
+  allowed:
+    "$D0 to $D23 (daily at that hour), $W0D0 (weekly, day 0 is Sunday), $M1D0 (monthly), or the empty text",
+  parse(text) {
+    if (text === "") return accepted(undefined);
+    const match = /^\$(?:([WM])(\d{1,2}))?D(\d{1,2})$/.exec(text);
+    if (match === null) return refused("is not a time of rotation");
+    const [, unit, dayText = "0", hourText = "0"] = match;
+    const [day, hour] = [Number(dayText), Number(hourText)];
+    if (hour > 23) return refused("has an hour over 23");
+    if (unit === undefined) return accepted({ every: "day", hour });
+    if (unit === "W" && day > 6) return refused("has a day of the week over 6");
+    if (unit === "M" && (day < 1 || day > 31)) return refused("has a day of the month outside 1 to 31");
+    return accepted({ every: unit === "W" ? "week" : "month", day, hour });
+  },
+};
