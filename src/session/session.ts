@@ -336,6 +336,7 @@ export class Session
       this.services.counters.increment(Metric.mqtt_invalid_msg_size_error_v4 + this.v5);
     }
     if (connectVersion !== 0) this.procedures.refuseConnect(this, connectVersion, reasonCode, text);
+    else if (this.phase === Phase.Connecting) this.protocolError(text);
     else this.close(reasonCode, text);
   }
 

@@ -177,10 +177,7 @@ describe("hooks", { skip: oursOnly }, () => {
       const topic = suite.name();
       const client = await connect(register({ maxMessageRate: 10, maxConnectionLifetime: 2 }), { version });
       for (let i = 0; i < 20; i++) await client.publish(topic, `${i}`, { qos: 1 });
-      assert.ok(
-        performance.now() - started >= 900,
-        "20 messages at 10 a second, 10 of them in the first burst",
-      );
+      assert.ok(performance.now() - started >= 700, "20 messages at 10 a second, 10 of them at once");
       await client.expectDisconnect(0xa0);
       assert.ok(performance.now() - started >= 2000);
     });
