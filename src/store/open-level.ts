@@ -3,6 +3,7 @@ import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/prom
 import { dirname, join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import type { Logger } from "../log/logger.ts";
+import { missingFiles, writeInventory } from "./inventory.ts";
 import { LevelDatabase, type LevelOptions, levelCode, levelMessage } from "./level-database.ts";
 
 /** File with the process id of the owner, in the store's directory. */
@@ -46,6 +47,9 @@ export async function openLevel(
     return repair(directory, options, log, now);
   }
   const headless = await isHeadless(directory);
+  const missing = await missingFiles(directory);
+  for (const problem of missing)
+    log.error("store_missing", `the message store in ${directory} is damaged, data is lost: ${problem}`);
   try {
     // LevelDB would begin an empty database in place of one whose CURRENT file is gone.
     if (headless) throw new Error("the file CURRENT is missing");
@@ -54,7 +58,7 @@ export async function openLevel(
     const dropped = await droppedLines(directory);
     for (const line of dropped)
       log.error("store_dropped", `the message store lost data: LevelDB says: ${line}`);
-    return { database, damaged: dropped.length > 0 };
+    return { database, damaged: dropped.length + missing.length > 0 };
   } catch (error) {
     if (!headless && !isDamage(error)) throw await refusal(directory, error);
     log.error(
@@ -65,8 +69,9 @@ export async function openLevel(
   return repair(directory, options, log, now);
 }
 
-/** Gives the directory up. */
+/** Gives the directory up after the database was closed. */
 export async function releaseLevel(directory: string): Promise<void> {
+  await writeInventory(directory).catch(() => undefined);
   await rm(join(directory, OWNER_FILE), { force: true });
 }
 
