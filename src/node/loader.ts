@@ -3,10 +3,16 @@ import type { QueueLimits } from "../queue/queue-context.ts";
 import { SubscriberQueue } from "../queue/subscriber-queue.ts";
 import type { Registry } from "../registry/registry.ts";
 import { Subscriber } from "../registry/subscriber.ts";
-import { decodeSubscriber, decodeSubscription, parseKey } from "../registry/subscriber-record.ts";
+import {
+  decodeSubscriber,
+  decodeSubscription,
+  parseKey,
+  subscriberKey,
+} from "../registry/subscriber-record.ts";
 import { decodeWill, type WillRecord } from "../registry/will-record.ts";
 import type { MessageStore, QueueHead } from "../store/participant.ts";
 import type { Mountpoints } from "./mountpoints.ts";
+import { StoredHeads } from "./stored-heads.ts";
 
 /** What was found in the store. */
 export interface LoadReport {
@@ -32,8 +38,8 @@ export async function loadStored(
       `the retained message of ${key.replaceAll("\0", " ").trim()} is damaged and left out`,
     );
   }
-  const heads = new Map<number, QueueHead>();
-  for await (const page of store.heads()) for (const { queue, head } of page) heads.set(queue, head);
+  const heads = new StoredHeads();
+  for await (const page of store.heads()) for (const { queue, head } of page) heads.add(queue, head);
   mountpoints.loading(heads);
   for await (const page of store.records("group")) {
     for (const { key, value } of page) mountpoints.knownGroup(key, Number(value.toString()));
@@ -59,7 +65,7 @@ export async function loadStored(
   for (const [key, id] of [...mountpoints.strayGroups()]) mountpoints.forgetGroup(key, id);
   if (heads.size > 0) {
     log.info("store", `ending ${heads.size} stored queues whose sessions have ended`);
-    for (const [id, head] of heads) endStray(id, head);
+    for (const [id, head] of heads.rest()) endStray(id, head);
   }
   return { sessions: loaded.length, retained: retained.loaded };
 
@@ -83,18 +89,15 @@ export async function loadStored(
       return null;
     }
     const tree = mountpoints.of(mountpoint);
-    const id = { mountpoint, clientId };
+    const id = { mountpoint: tree.name, clientId };
     const queue = new SubscriberQueue(record.queue, id, limits, tree.queues);
-    const head = heads.get(record.queue);
-    if (head !== undefined) {
-      queue.restore(head);
-      heads.delete(record.queue);
-    }
+    const head = heads.take(record.queue);
+    if (head !== undefined) queue.restore(head);
     const subscriber = new Subscriber(id, tree, queue, record.expirySeconds, registry);
     subscriber.legacy = record.legacy;
     subscriber.username = record.username;
     subscriber.disconnectedAt = record.disconnectedAt;
-    const will = wills.get(`${mountpoint}\0${clientId}`);
+    const will = wills.size === 0 ? undefined : wills.get(subscriberKey(mountpoint, clientId));
     if (will !== undefined) {
       subscriber.will = will.will;
       subscriber.willDueAt = will.dueAt;

@@ -13,7 +13,8 @@ import type { SharedGroup } from "../routing/shared-group.ts";
 import { SharedGroups } from "../routing/shared-groups.ts";
 import { SubscriptionIndex } from "../routing/subscription-index.ts";
 import { TopicTable } from "../routing/topic-table.ts";
-import type { CommitBatch, CommitParticipant, MessageStore, QueueHead } from "../store/participant.ts";
+import type { CommitBatch, CommitParticipant, MessageStore } from "../store/participant.ts";
+import type { StoredHeads } from "./stored-heads.ts";
 
 /** What mountpoints are made of. */
 export interface MountpointParts {
@@ -49,7 +50,7 @@ export class Mountpoints implements CommitParticipant {
   readonly #groupsById = new Map<number, SharedGroup>();
   readonly #changedGroups = new Set<string>();
   /** Heads of queues found in the store, until their owners have been made. */
-  #heads: Map<number, QueueHead> | null = null;
+  #heads: StoredHeads | null = null;
 
   constructor(parts: MountpointParts) {
     this.#parts = parts;
@@ -82,7 +83,7 @@ export class Mountpoints implements CommitParticipant {
   }
 
   /** The heads from the store, for the queues of groups that are made while sessions are loaded. */
-  loading(heads: Map<number, QueueHead> | null): void {
+  loading(heads: StoredHeads | null): void {
     this.#heads = heads;
   }
 
@@ -161,11 +162,8 @@ export class Mountpoints implements CommitParticipant {
     this.#groupsById.set(id, group);
     const owner = { mountpoint, clientId: filterText };
     const queue = new SubscriberQueue(id, owner, groupLimits(this.#parts.configuration), queues);
-    const head = this.#heads?.get(id);
-    if (head !== undefined) {
-      queue.restore(head);
-      this.#heads?.delete(id);
-    }
+    const head = this.#heads?.take(id);
+    if (head !== undefined) queue.restore(head);
     return new GroupQueue(queue, () => this.forgetGroup(`${mountpoint}\0${filterText}`, id));
   }
 }

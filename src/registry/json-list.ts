@@ -1,7 +1,3 @@
-function isList(value: unknown): value is readonly unknown[] {
-  return Array.isArray(value);
-}
-
 /** A stored JSON array, its elements unchecked; undefined for anything else, also for what is no JSON. */
 export function parseList(text: string): readonly unknown[] | undefined {
   try {
@@ -12,7 +8,6 @@ export function parseList(text: string): readonly unknown[] | undefined {
   }
 }
 
-/** An element of a list as a list of its own. */
-export function asList(value: unknown): readonly unknown[] | undefined {
-  return isList(value) ? value : undefined;
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 import type { SubscriptionOptions } from "../routing/destination.ts";
 import { subscriptionOptions } from "../routing/subscription-options.ts";
-import { asList, parseList } from "./json-list.ts";
+import { ByteReader } from "../store/byte-reader.ts";
+import { ByteWriter } from "../store/byte-writer.ts";
 
 /** Up to this many subscriptions stand in the session's own record; more get a record each. */
 export const INLINE_SUBSCRIPTIONS = 16;
@@ -34,8 +35,16 @@ export function parseKey(
   if (first < 0) return undefined;
   const second = key.indexOf("\0", first + 1);
   const mountpoint = key.slice(0, first);
-  if (second < 0) return { mountpoint, clientId: key.slice(first + 1), filter: undefined };
-  return { mountpoint, clientId: key.slice(first + 1, second), filter: key.slice(second + 1) };
+  if (second < 0) return { mountpoint, clientId: own(key.slice(first + 1)), filter: undefined };
+  return { mountpoint, clientId: key.slice(first + 1, second), filter: own(key.slice(second + 1)) };
+}
+
+/** From this length on, V8 makes a part of a string as a view that keeps the whole string alive. */
+const SHORTEST_VIEW = 13;
+
+/** A part of a string to be kept. */
+function own(part: string): string {
+  return part.length < SHORTEST_VIEW ? part : Buffer.from(part).toString();
 }
 
 /** Options as one number; the identifier stands beside it. */
@@ -54,45 +63,92 @@ function unpackOptions(packed: number, identifier: number): SubscriptionOptions 
   );
 }
 
+/*
+ * Values:
+ *
+ *     subscription   format u8 | packed options u8 | identifier varint
+ *     session        format u8 | flags u8 | queue, expiry interval, end of the connection: varints | user name, if any |
+ *                    for each subscription: packed options u8, identifier varint, filter
+ *
+ * Texts are UTF-8 with their length in bytes before them, as a varint. A million sessions are read at start-up.
+ */
+const FORMAT = 1;
+const LEGACY = 1;
+const HAS_USERNAME = 2;
+/** Longest form of a number. */
+const VARINT = 8;
+
+/** The values that it has given out keep their memory: it is never rewound. */
+const writer = new ByteWriter(16 * 1024);
+
+function writeText(text: string): void {
+  const length = Buffer.byteLength(text);
+  writer.reserve(VARINT + length);
+  writer.varint(length);
+  writer.position += writer.buffer.write(text, writer.position);
+}
+
+function readText(reader: ByteReader): string {
+  const length = reader.varint();
+  const start = reader.position;
+  if (length > reader.end - start) {
+    reader.ok = false;
+    return "";
+  }
+  reader.position = start + length;
+  return reader.buffer.toString("utf8", start, start + length);
+}
+
 export function encodeSubscription(options: SubscriptionOptions): Buffer {
-  return Buffer.from(JSON.stringify([packOptions(options), options.identifier]));
+  writer.reserve(2 + VARINT);
+  writer.u8(FORMAT);
+  writer.u8(packOptions(options));
+  writer.varint(options.identifier);
+  return writer.end();
 }
 
 export function decodeSubscription(value: Buffer): SubscriptionOptions | undefined {
-  const [packed, identifier] = parseList(value.toString()) ?? [];
-  if (typeof packed !== "number" || typeof identifier !== "number") return undefined;
-  return unpackOptions(packed, identifier);
+  const reader = new ByteReader(value, 0, value.length);
+  const format = reader.u8();
+  const packed = reader.u8();
+  const identifier = reader.varint();
+  const whole = reader.ok && reader.position === value.length;
+  return whole && format === FORMAT ? unpackOptions(packed, identifier) : undefined;
 }
 
 export function encodeSubscriber(record: SubscriberRecord): Buffer {
-  const { queue, expirySeconds, legacy, disconnectedAt, username, subscriptions } = record;
-  const list = subscriptions.map(([filter, options]) => [filter, packOptions(options), options.identifier]);
-  return Buffer.from(
-    JSON.stringify([queue, expirySeconds, legacy ? 1 : 0, disconnectedAt, username, ...list]),
-  );
+  const { username, subscriptions } = record;
+  writer.reserve(2 + 3 * VARINT);
+  writer.u8(FORMAT);
+  writer.u8((record.legacy ? LEGACY : 0) | (username === null ? 0 : HAS_USERNAME));
+  writer.varint(record.queue);
+  writer.varint(record.expirySeconds);
+  writer.varint(record.disconnectedAt);
+  if (username !== null) writeText(username);
+  for (const [filter, options] of subscriptions) {
+    writer.reserve(1 + VARINT);
+    writer.u8(packOptions(options));
+    writer.varint(options.identifier);
+    writeText(filter);
+  }
+  return writer.end();
 }
 
 /** Undefined for a value that is no record. */
 export function decodeSubscriber(value: Buffer): SubscriberRecord | undefined {
-  const parsed = parseList(value.toString()) ?? [];
-  const [queue, expirySeconds, legacy, disconnectedAt, username, ...list] = parsed;
-  if (typeof queue !== "number" || typeof expirySeconds !== "number" || typeof disconnectedAt !== "number") {
-    return undefined;
-  }
+  const reader = new ByteReader(value, 0, value.length);
+  if (reader.u8() !== FORMAT) return undefined;
+  const flags = reader.u8();
+  const queue = reader.varint();
+  const expirySeconds = reader.varint();
+  const disconnectedAt = reader.varint();
+  const username = (flags & HAS_USERNAME) === 0 ? null : readText(reader);
   const subscriptions: [string, SubscriptionOptions][] = [];
-  for (const entry of list) {
-    const [filter, packed, identifier] = asList(entry) ?? [];
-    if (typeof filter !== "string" || typeof packed !== "number" || typeof identifier !== "number") {
-      return undefined;
-    }
-    subscriptions.push([filter, unpackOptions(packed, identifier)]);
+  while (reader.ok && reader.position < value.length) {
+    const packed = reader.u8();
+    const identifier = reader.varint();
+    subscriptions.push([readText(reader), unpackOptions(packed, identifier)]);
   }
-  return {
-    queue,
-    expirySeconds,
-    legacy: legacy === 1,
-    disconnectedAt,
-    username: typeof username === "string" ? username : null,
-    subscriptions,
-  };
+  if (!reader.ok) return undefined;
+  return { queue, expirySeconds, legacy: (flags & LEGACY) !== 0, disconnectedAt, username, subscriptions };
 }
