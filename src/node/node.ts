@@ -9,6 +9,7 @@ import { VERSION } from "../config/version.ts";
 import { blockEpoch } from "../listener/block-pool.ts";
 import { TcpListener } from "../listener/tcp-listener.ts";
 import { createLogger, type RootLogger } from "../log/logger.ts";
+import type { Counters } from "../metrics/counters.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { Publication } from "../mqtt/publication.ts";
 import { Registry } from "../registry/registry.ts";
@@ -68,6 +69,7 @@ export async function startNode(options: StartOptions) {
     configuration.get("vmq_generic_msg_store.store_dir"),
     configuration,
     log,
+    counters,
   );
   try {
     const settings = sessionSettings(configuration);
@@ -205,10 +207,12 @@ async function openMessageStore(
   directory: string,
   configuration: Parameters<typeof storeOptions>[0],
   log: RootLogger,
+  counters: Counters,
 ): Promise<Awaited<ReturnType<typeof openStore>>> {
   try {
     return await openStore(directory, storeOptions(configuration), {
       log,
+      counters,
       onHealth: (problem) => {
         if (problem === null) log.info("store", "the message store takes writes again");
         else

@@ -233,6 +233,7 @@ export class Registry implements SubscriberTimers {
     this.#tree(subscriber.mountpoint.name).set(subscriber.id.clientId, subscriber);
     this.#count++;
     this.#counters.increment(Metric.queue_setup);
+    if (subscriber.queue.waiting > 0) this.#counters.increment(Metric.queue_initialized_from_storage);
   }
 
   /** A subscription found in the store: as `subscribe`, without writing it again. */

@@ -1,6 +1,9 @@
 import type { Logger } from "../log/logger.ts";
+import type { Counters } from "../metrics/counters.ts";
+import type { Database } from "./database.ts";
 import { ensureFormat, FORMAT_VERSION, MIGRATIONS, type Migration } from "./format.ts";
 import { levelCode } from "./level-database.ts";
+import { MeasuredDatabase } from "./measured-database.ts";
 import { openLevel, releaseLevel } from "./open-level.ts";
 import type { StoreOptions } from "./options.ts";
 import type { HealthListener } from "./recovery.ts";
@@ -14,6 +17,8 @@ export interface StoreDependencies {
   /** Told when the disk refuses writes (the reason), and when that is over (null). */
   readonly onHealth?: HealthListener;
   readonly timers?: StoreTimers;
+  /** Where the times of reads and writes are counted. */
+  readonly counters?: Counters;
   /** Another format than this program's, for tests. */
   readonly format?: { readonly version: number; readonly migrations: readonly Migration[] };
 }
@@ -32,6 +37,9 @@ export async function openStore(
   const { log, timers = systemTimers, onHealth = () => undefined } = dependencies;
   const { version, migrations } = dependencies.format ?? { version: FORMAT_VERSION, migrations: MIGRATIONS };
   const open = (broken: boolean) => openLevel(directory, options, log, timers.now(), broken);
+  const { counters } = dependencies;
+  const measured = (plain: Database): Database =>
+    counters === undefined ? plain : new MeasuredDatabase(plain, counters);
   const { database, damaged } = await open(false);
   try {
     const found = await ensureFormat(database, directory, damaged, version, migrations);
@@ -39,7 +47,8 @@ export async function openStore(
       log.info("store_migrated", `the message store was brought from format ${found} to format ${version}`);
     }
     if (damaged) await restoreHeads(database, log);
-    return new DurableStore(database, await readStart(database), options, {
+    const start = await readStart(database);
+    return new DurableStore(measured(database), start, options, {
       log,
       timers,
       onHealth,
@@ -49,7 +58,7 @@ export async function openStore(
           await ensureFormat(opened.database, directory, true, version, migrations);
           await restoreHeads(opened.database, log);
         }
-        return opened.database;
+        return measured(opened.database);
       },
       onClosed: () => releaseLevel(directory),
     });
