@@ -137,6 +137,7 @@ const REGISTER_M5: Fields = {
     sharedSubscriptionAvailable: flag,
     subscriptionIdentifiersAvailable: flag,
     responseInformation: text,
+    serverKeepAlive: integer(0, 65_535),
   }),
 };
 const PUBLISH: Fields = {

@@ -47,6 +47,7 @@ export type RegisterProperties = Pick<
   | "sharedSubscriptionAvailable"
   | "subscriptionIdentifiersAvailable"
   | "responseInformation"
+  | "serverKeepAlive"
 >;
 
 export interface RegisterModifiersM5 extends RegisterModifiers {

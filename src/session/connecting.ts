@@ -312,7 +312,10 @@ function accept(
   services.registry.attached(subscriber);
   subscriber.queue.attach(session);
   services.registry.presenceChanged(subscriber);
-  session.timers.connected(packet.keepAlive, session.lifetimeSeconds);
+  // [MQTT-3.2.2-21]: what the server says counts.
+  const keepAlive =
+    session.v5 === 1 ? (admission.properties.serverKeepAlive ?? packet.keepAlive) : packet.keepAlive;
+  session.timers.connected(keepAlive, session.lifetimeSeconds);
   subscriber.queue.pump();
 }
 
