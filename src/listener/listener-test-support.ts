@@ -1,0 +1,105 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import type { TestContext } from "node:test";
+import { silentLogger } from "../log/logger.ts";
+import { Metric } from "../metrics/metric.ts";
+import { Metrics } from "../metrics/metrics.ts";
+import { Recorder } from "../mqtt/frame-decoder-test-support.ts";
+import type { Connection, ConnectionHandler } from "./connection.ts";
+import { TcpListener, type TcpListenerOptions } from "./tcp-listener.ts";
+
+/** Resolves as soon as `ready` holds; rejects after ten seconds. */
+export async function until(what: string, ready: () => boolean): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (!ready()) {
+    if (performance.now() > end) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** A session that writes down what comes. It takes any packet, without CONNECT, as MQTT 3.1.1. */
+export class RecordingSession extends Recorder implements ConnectionHandler {
+  readonly connection: Connection;
+  drains = 0;
+  faults: unknown[] = [];
+  closes: (string | null)[] = [];
+  /** Called for each PUBLISH; what it returns goes to the decoder. */
+  act: ((count: number) => boolean) | null = null;
+  #published = 0;
+
+  constructor(connection: Connection) {
+    super(4);
+    this.connection = connection;
+    this.maximumFrame = 100_000_000;
+  }
+
+  override onPublish(publication: Parameters<Recorder["onPublish"]>[0]): boolean {
+    super.onPublish(publication);
+    this.#published++;
+    return this.act === null ? true : this.act(this.#published);
+  }
+
+  onDrain(): void {
+    this.drains++;
+  }
+
+  onFault(error: unknown): void {
+    this.faults.push(error);
+    this.connection.end();
+  }
+
+  onClose(error: string | null): void {
+    this.closes.push(error);
+  }
+
+  /** Sends bytes as sessions do. */
+  write(bytes: Uint8Array): void {
+    const at = this.connection.reserve(bytes.length);
+    this.connection.block.set(bytes, at);
+  }
+}
+
+/** A listener on a port of its own. */
+export async function startListener(context: TestContext, options: Partial<TcpListenerOptions> = {}) {
+  const { counters } = new Metrics();
+  const sessions: RecordingSession[] = [];
+  const listener = new TcpListener(
+    {
+      name: "test",
+      address: { kind: "ip", host: "127.0.0.1", port: 0 },
+      maxConnections: Number.POSITIVE_INFINITY,
+      writeLimit: 64 * 1024,
+      staticRead: true,
+      ...options,
+    },
+    (connection) => {
+      const session = new RecordingSession(connection);
+      sessions.push(session);
+      return session;
+    },
+    counters,
+    silentLogger,
+  );
+  await listener.listen();
+  context.after(() => {
+    listener.stopAccepting();
+    listener.destroyAll();
+  });
+  const { address } = listener.options;
+
+  /** A client and the session it got. */
+  async function client(): Promise<{ socket: Socket; session: RecordingSession }> {
+    const before = sessions.length;
+    const socket =
+      address.kind === "ip" ? connect(listener.port, address.host) : connect({ path: address.path });
+    context.after(() => socket.destroy());
+    socket.setNoDelay(true);
+    await once(socket, "connect");
+    await until("session", () => sessions.length > before);
+    const session = sessions[before];
+    if (session === undefined) throw new Error("no session");
+    return { socket, session };
+  }
+
+  return { listener, sessions, client, received: () => counters.value(Metric.bytes_received) };
+}
