@@ -1,6 +1,7 @@
 /**
  * Starts brokers for the black-box tests: ours from the checkout, or Mosquitto, on a port of its own
- * with directories of its own.
+ * with directories of its own. VERNEMQ_TEST_CONFIGURATION: lines of vernemq.conf for every broker of ours, with `;`
+ * between them.
  */
 import type { ChildProcess } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -216,6 +217,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
       "leveldb.maximum_memory = 64MB",
       "log.console = file",
       ...lines(options.configuration),
+      ...(process.env.VERNEMQ_TEST_CONFIGURATION ?? "").split(";"),
       "",
     ].join("\n"),
   );
