@@ -3,7 +3,8 @@ import type { Auth, AuthProperties, Connect } from "../mqtt/packet.ts";
 import { ReasonCode } from "../mqtt/reason-code.ts";
 import type { ChainResult, HookError } from "../plugin/answer.ts";
 import type { AuthModifiers } from "../plugin/modifiers.ts";
-import { Pause, Phase, type Session } from "./session.ts";
+import { whenAnswered } from "./hook-answer.ts";
+import type { Session } from "./session.ts";
 
 type Verdict = ChainResult<AuthModifiers>;
 type Authentication = Pick<AuthProperties, "authenticationMethod" | "authenticationData">;
@@ -57,15 +58,7 @@ function ask(session: Session, properties: Authentication): void {
       ...(authenticationData === undefined ? {} : { authenticationData }),
     },
   });
-  if (!(verdict instanceof Promise)) {
-    judge(session, verdict);
-    return;
-  }
-  session.pause(Pause.Hook);
-  void verdict.then((late) => {
-    if (session.phase !== Phase.Closed) judge(session, late);
-    session.unpause(Pause.Hook);
-  });
+  whenAnswered(session, verdict, (answer) => judge(session, answer));
 }
 
 function judge(session: Session, verdict: Verdict): void {

@@ -6,14 +6,16 @@ import { ReasonCode, reasonCodeName, returnCodeOf } from "../mqtt/reason-code.ts
 import type { ChainResult, HookError } from "../plugin/answer.ts";
 import type { RegisterModifiersM5, RegisterProperties } from "../plugin/modifiers.ts";
 import { PublishPermission } from "../plugin/publish-permission.ts";
-import type { LastWill, Subscriber } from "../registry/subscriber.ts";
+import type { Subscriber } from "../registry/subscriber.ts";
 import { NEVER } from "../registry/subscriber.ts";
 import { startAuthentication } from "./authenticating.ts";
+import { whenAnswered } from "./hook-answer.ts";
 import { RateLimit } from "./rate-limit.ts";
-import { Pause, Phase, type Session } from "./session.ts";
+import { Pause, type Session } from "./session.ts";
+import { Phase } from "./session-output.ts";
 import type { SessionSettings } from "./settings.ts";
 import { TopicAliases } from "./topic-aliases.ts";
-import { judgeWill } from "./will.ts";
+import { type JudgedWill, judgeWill } from "./will.ts";
 
 /** Receive Maximum when a side names none, and the number of packet ids. */
 const MOST_INFLIGHT = 65_535;
@@ -134,16 +136,7 @@ function authenticate(session: Session, packet: Connect, authentication: Admissi
     admit(session, packet, authentication, { kind: "ok", modifiers: null });
     return;
   }
-  const verdict = ask(session, packet);
-  if (!(verdict instanceof Promise)) {
-    admit(session, packet, authentication, verdict);
-    return;
-  }
-  session.pause(Pause.Hook);
-  void verdict.then((late) => {
-    if (session.phase === Phase.Connecting) admit(session, packet, authentication, late);
-    session.unpause(Pause.Hook);
-  });
+  whenAnswered(session, ask(session, packet), (verdict) => admit(session, packet, authentication, verdict));
 }
 
 function ask(session: Session, packet: Connect): Verdict | Promise<Verdict> {
@@ -206,16 +199,7 @@ function admit(
   };
   if (modifiers.maxConnectionLifetime !== undefined)
     session.lifetimeSeconds = modifiers.maxConnectionLifetime;
-  const will = judgeWill(session, packet.will);
-  if (!(will instanceof Promise)) {
-    register(session, admission, will);
-    return;
-  }
-  session.pause(Pause.Hook);
-  void will.then((late) => {
-    if (session.phase === Phase.Connecting) register(session, admission, late);
-    session.unpause(Pause.Hook);
-  });
+  whenAnswered(session, judgeWill(session, packet.will), (will) => register(session, admission, will));
 }
 
 function changedSettings(settings: SessionSettings, modifiers: RegisterModifiersM5): SessionSettings {
@@ -240,12 +224,13 @@ function changedSettings(settings: SessionSettings, modifiers: RegisterModifiers
   };
 }
 
-function register(session: Session, admission: Admission, will: LastWill | null | HookError): void {
-  if (will !== null && "kind" in will) {
-    const code = session.v5 === 1 ? (will.reasonCode ?? ReasonCode.NotAuthorized) : ReasonCode.NotAuthorized;
-    refuse(session, code, "not authorised to publish the will", will);
+function register(session: Session, admission: Admission, judged: JudgedWill): void {
+  if (judged.kind === "error") {
+    const code = (session.v5 === 1 ? judged.reasonCode : undefined) ?? ReasonCode.NotAuthorized;
+    refuse(session, code, "not authorised to publish the will", judged);
     return;
   }
+  const { will } = judged;
   const { registry } = session.services;
   const { packet, clean, expirySeconds } = admission;
   // A packet that comes while the store works waits like one that comes while a hook thinks.

@@ -41,9 +41,13 @@ export function deliverThroughHook(
     if (!session.connected) return;
     const held = new Publication();
     held.fromMessage(message, clock.now());
-    // The queue took it for sent.
-    if (!write(held, verdict)) session.queue?.forget(packetId);
-    session.onDrain();
+    try {
+      // The queue took it for sent.
+      if (!write(held, verdict)) session.queue?.forget(packetId);
+      session.onDrain();
+    } catch (error) {
+      session.onFault(error);
+    }
   });
   return true;
 }

@@ -6,7 +6,8 @@ import type { ChainResult } from "../plugin/answer.ts";
 import type { PublishModifiersM5 } from "../plugin/modifiers.ts";
 import { PublicationRequest, PublicationRequestM5 } from "../plugin/publish-request.ts";
 import { readEndToEndProperties, writeEndToEndProperties } from "./end-to-end-properties.ts";
-import { Pause, type Session } from "./session.ts";
+import { whenAnswered } from "./hook-answer.ts";
+import type { Session } from "./session.ts";
 
 type Verdict = ChainResult<PublishModifiersM5>;
 
@@ -19,15 +20,10 @@ export function authorizePublish(session: Session, publication: Publication): bo
   if (!(verdict instanceof Promise)) return judge(session, publication, verdict);
   const { packetId } = publication;
   const message = publication.message(session.services.clock);
-  session.pause(Pause.Hook);
-  void verdict.then((late) => {
-    if (session.connected) {
-      publication.fromMessage(message, session.services.clock.now());
-      publication.packetId = packetId;
-      publication.origin = message.origin;
-      judge(session, publication, late);
-    }
-    session.unpause(Pause.Hook);
+  whenAnswered(session, verdict, (late) => {
+    publication.fromMessage(message, session.services.clock.now());
+    publication.packetId = packetId;
+    judge(session, publication, late);
   });
   return false;
 }

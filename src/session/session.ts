@@ -1,18 +1,9 @@
 import { isUtf8 } from "node:buffer";
 import { Metric } from "../metrics/metric.ts";
 import { ReasonMetric, reasonSlot } from "../metrics/reason-metrics.ts";
-import { encodePacket } from "../mqtt/encode-packet.ts";
-import { LARGEST_ACK, publishSize, writeAck, writePublish } from "../mqtt/encode-publish.ts";
 import type { PacketHandler } from "../mqtt/frame-decoder.ts";
-import type { Message, SettlementListener } from "../mqtt/message.ts";
-import type {
-  AcknowledgementProperties,
-  AcknowledgementType,
-  Connect,
-  ControlPacket,
-  ProtocolVersion,
-  ServerPacket,
-} from "../mqtt/packet.ts";
+import type { SettlementListener } from "../mqtt/message.ts";
+import type { AcknowledgementProperties, Connect, ControlPacket, ProtocolVersion } from "../mqtt/packet.ts";
 import { NO_TOPIC, type Publication } from "../mqtt/publication.ts";
 import { ReasonCode, reasonCodeName } from "../mqtt/reason-code.ts";
 import type { TopicSource } from "../mqtt/topic.ts";
@@ -22,13 +13,13 @@ import type { PublishPermission } from "../plugin/publish-permission.ts";
 import type { Receiver } from "../queue/receiver.ts";
 import type { SubscriberQueue } from "../queue/subscriber-queue.ts";
 import type { Mountpoint } from "../registry/mountpoint.ts";
-import type { SessionHandle, Subscriber } from "../registry/subscriber.ts";
+import type { SessionHandle } from "../registry/subscriber.ts";
 import { type AcknowledgementSink, Acknowledgements } from "./acknowledgements.ts";
 import type { RateLimit } from "./rate-limit.ts";
+import { Phase, PUBACK, PUBCOMP, PUBREC, PUBREL, SessionOutput } from "./session-output.ts";
 import type { SessionServices } from "./session-services.ts";
 import { type DueSession, SessionTimers } from "./session-timers.ts";
 import type { SessionSettings } from "./settings.ts";
-import type { TopicAliases } from "./topic-aliases.ts";
 import type { Transport, TransportHandler } from "./transport.ts";
 
 /** What a session does with packets that are not on the hot path; see procedures.ts. */
@@ -57,16 +48,6 @@ export interface SessionProcedures {
   ): boolean;
 }
 
-/** Where a session stands. */
-export const Phase = {
-  /** Waits for CONNECT. */
-  Opened: 0,
-  /** CONNECT has come and is being judged, or enhanced authentication is under way. */
-  Connecting: 1,
-  Connected: 2,
-  Closed: 3,
-} as const;
-
 /** Why reading pauses; several may hold at once. */
 export const Pause = {
   /** A hook has not answered yet. */
@@ -76,11 +57,6 @@ export const Pause = {
   /** The store cannot take more. */
   Store: 4,
 } as const;
-
-const PUBACK: AcknowledgementType = 4;
-const PUBREC: AcknowledgementType = 5;
-const PUBREL: AcknowledgementType = 6;
-const PUBCOMP: AcknowledgementType = 7;
 
 /** Beside the payload a PUBLISH has a topic and properties: what a frame may be longer than `max_message_size`. */
 const FRAME_ALLOWANCE = 128 * 1024;
@@ -95,6 +71,7 @@ const LARGEST_FRAME = 268_435_455;
  * of a message), await, or close over anything.
  */
 export class Session
+  extends SessionOutput
   implements
     PacketHandler,
     TransportHandler,
@@ -104,20 +81,12 @@ export class Session
     SessionHandle,
     DueSession
 {
-  readonly services: SessionServices;
-  readonly transport: Transport;
   readonly procedures: SessionProcedures;
   readonly publication: Publication;
-  version: 0 | ProtocolVersion = 0;
   topics: TopicSource;
   maximumFrame = LARGEST_FRAME;
-  /** 0 for MQTT 3.1 and 3.1.1, 1 for MQTT 5: added to `_v4` metric slots. */
-  v5 = 0;
-  phase: number = Phase.Opened;
   settings: SessionSettings;
-  mountpoint: Mountpoint;
   identity: SessionIdentity;
-  subscriber: Subscriber | null = null;
   /** The queue while connected. */
   queue: SubscriberQueue | null = null;
   /** Null while no hook decides about publishing by topic alone. */
@@ -126,15 +95,6 @@ export class Session
   retrySeconds = 0;
   /** QoS 1 and 2 publishes that the client may have open; MQTT 5. */
   receiveMaximum = 65_535;
-  /** What the client takes, 0 for any size; MQTT 5. */
-  maximumPacketSize = 0;
-  /** Reason strings and user properties are wanted; MQTT 5. */
-  problemInformation = true;
-  aliases: TopicAliases | null = null;
-  /** Nothing needs looking at before a PUBLISH is written: no aliases, no size limit. */
-  plain = true;
-  /** The on_deliver chain of this version. */
-  deliverHook: { readonly isEmpty: boolean } = NO_HOOK;
   rate: RateLimit | null = null;
   readonly timers: SessionTimers;
   /** The longest lifetime of the connection in seconds, 0 for none. */
@@ -146,21 +106,14 @@ export class Session
   pendingConnect: Connect | null = null;
   /** Epoch milliseconds of CONNACK. */
   connectedAt = 0;
-  /** A hook is changing the PUBLISH that goes out next. */
-  delivering = false;
   #acknowledgements: Acknowledgements | null = null;
-  /** By packet id: what plugins say to refusals that wait for their turn; MQTT 5. */
-  #explanations: Map<number, AcknowledgementProperties> | null = null;
-  #unacknowledged = 0;
   #pauses = 0;
 
   constructor(services: SessionServices, transport: Transport, procedures: SessionProcedures) {
-    this.services = services;
-    this.transport = transport;
+    super(services, transport);
     this.procedures = procedures;
     this.publication = services.publication;
     this.settings = services.settings.value;
-    this.mountpoint = services.mountpoint(services.listener.mountpoint);
     this.topics = this.mountpoint.topics;
     this.identity = { username: null, subscriberId: { mountpoint: this.mountpoint.name, clientId: "" } };
     this.applySettings(this.settings);
@@ -174,15 +127,6 @@ export class Session
     this.settings = settings;
     const limit = settings.maxMessageSize;
     this.maximumFrame = limit === 0 ? LARGEST_FRAME : Math.min(LARGEST_FRAME, limit + FRAME_ALLOWANCE);
-  }
-
-  get writable(): boolean {
-    return this.transport.writable && !this.delivering;
-  }
-
-  /** The version once CONNECT has told it. */
-  get protocol(): ProtocolVersion {
-    return this.version === 0 ? 4 : this.version;
   }
 
   get clientId(): string {
@@ -213,7 +157,7 @@ export class Session
         // [MQTT-2.2.1-4]: the id belongs to a QoS 2 publish that is not complete.
         if (this.v5 === 1) return this.refusePublish(publication, ReasonCode.PacketIdentifierInUse, true);
       }
-      if (this.v5 === 1 && this.#unacknowledged >= this.receiveMaximum) {
+      if (this.v5 === 1 && this.unacknowledged >= this.receiveMaximum) {
         // [MQTT-3.3.4-9]
         this.close(ReasonCode.ReceiveMaximumExceeded, "more publishes open than Receive Maximum allows");
         return false;
@@ -259,7 +203,7 @@ export class Session
         pending = 1;
       }
       if (qos === 2 && queue.incoming.add(packetId, ticket)) pending++;
-      this.#unacknowledged++;
+      this.unacknowledged++;
       const reason = matched === 0 && this.v5 === 1 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success;
       acknowledgements.push(qos === 1 ? PUBACK : PUBREC, packetId, reason, pending);
       if (services.store.overloaded) this.#waitForStore();
@@ -364,112 +308,8 @@ export class Session
     this.#acknowledgements?.settled(ticket);
   }
 
-  /** Writes PUBACK, PUBREC, PUBREL or PUBCOMP. Hot path. */
-  writeAcknowledgement(type: AcknowledgementType, packetId: number, reasonCode: number): void {
-    if (this.phase !== Phase.Connected) return;
-    const { counters } = this.services;
-    if (type === PUBACK || type === PUBCOMP || reasonCode >= 0x80) this.#unacknowledged--;
-    if (this.v5 === 0) counters.increment(ACK_SENT_V4[type - 4] ?? Metric.none);
-    else counters.increment(reasonSlot(ACK_SENT_V5[type - 4] ?? NO_SLOTS, reasonCode));
-    if (reasonCode >= 0x80 && this.#explanations !== null && type !== PUBREL && type !== PUBCOMP) {
-      const properties = this.#explanations.get(packetId);
-      this.#explanations.delete(packetId);
-      if (properties !== undefined) {
-        this.sendPacket({ kind: type === PUBACK ? "puback" : "pubrec", packetId, reasonCode, properties });
-        return;
-      }
-    }
-    const size = reasonCode === 0 || this.v5 === 0 ? LARGEST_ACK - 1 : LARGEST_ACK;
-    const at = this.transport.reserve(size);
-    writeAck(this.transport.block, at, type, packetId, reasonCode, this.protocol);
-  }
-
-  sendDirect(publication: Publication, retain: boolean, identifier: number): void {
-    const { services } = this;
-    if (this.plain && this.deliverHook.isEmpty && (identifier === 0 || this.v5 === 0)) {
-      services.counters.increment(Metric.mqtt_publish_sent_v4 + this.v5);
-      services.writer.write(this.transport, publication, publication, this.protocol, 0, retain, false, 0);
-      return;
-    }
-    this.#sendSpecial(publication, 0, retain, false, 0, identifier === 0 ? null : [identifier]);
-  }
-
-  send(
-    message: Message,
-    qos: number,
-    retain: boolean,
-    duplicate: boolean,
-    packetId: number,
-    identifiers: readonly number[] | null,
-  ): boolean {
-    const { services } = this;
-    const view = services.writer.view(message, message.expiresAt === 0 ? 0 : services.clock.now());
-    if (this.plain && this.deliverHook.isEmpty && (identifiers === null || this.v5 === 0)) {
-      services.counters.increment(Metric.mqtt_publish_sent_v4 + this.v5);
-      services.writer.write(this.transport, message, view, this.protocol, qos, retain, duplicate, packetId);
-      return true;
-    }
-    return this.#sendSpecial(view, qos, retain, duplicate, packetId, identifiers);
-  }
-
-  sendPubrel(packetId: number): void {
-    this.writeAcknowledgement(PUBREL, packetId, ReasonCode.Success);
-  }
-
   retryWanted(): void {
     this.timers.retryIn(this.retrySeconds);
-  }
-
-  /** Writes a PUBLISH as it is now, after aliases and the client's size limit. False when it is too large for it. */
-  writeSpecial(
-    publication: Publication,
-    qos: number,
-    retain: boolean,
-    duplicate: boolean,
-    packetId: number,
-    identifiers: readonly number[] | null,
-  ): boolean {
-    const version = this.protocol;
-    const topic = publication.topic;
-    const known = this.aliases === null ? 0 : this.aliases.known(topic);
-    const fresh = known === 0 && this.aliases !== null ? this.aliases.next() : 0;
-    const alias = known === 0 ? fresh : known;
-    const listed = version === 5 ? identifiers : null;
-    const size = publishSize(publication, version, qos, alias, known === 0, listed);
-    if (this.maximumPacketSize !== 0 && size > this.maximumPacketSize) return false; // [MQTT-3.1.2-24]
-    if (fresh !== 0) this.aliases?.assign(topic, fresh);
-    const at = this.transport.reserve(size);
-    const { block } = this.transport;
-    writePublish(
-      block,
-      at,
-      publication,
-      version,
-      qos,
-      retain,
-      duplicate,
-      packetId,
-      alias,
-      known === 0,
-      listed,
-    );
-    this.services.counters.increment(Metric.mqtt_publish_sent_v4 + this.v5);
-    return true;
-  }
-
-  /**
-   * Sends a packet that is not on the hot path. Explanations are left out when the client does not want them
-   * [MQTT-3.1.2-29] or when they make the packet too large for it [MQTT-3.2.2-19, -20]; what is still too large is
-   * not sent at all [MQTT-3.1.2-24].
-   */
-  sendPacket(packet: ServerPacket): void {
-    if (this.phase === Phase.Closed) return;
-    const most = this.maximumPacketSize === 0 ? Number.POSITIVE_INFINITY : this.maximumPacketSize;
-    let bytes = encodePacket(this.problemInformation ? packet : withoutExplanation(packet), this.protocol);
-    if (bytes.length > most) bytes = encodePacket(withoutExplanation(packet), this.protocol);
-    if (bytes.length > most) return;
-    const at = this.transport.reserve(bytes.length);
-    bytes.copy(this.transport.block, at);
   }
 
   /**
@@ -497,11 +337,11 @@ export class Session
     }
     if (qos !== 0) {
       const acknowledgements = this.#acks();
-      this.#unacknowledged++;
+      this.unacknowledged++;
       if (this.v5 === 1) {
         if (explanation !== undefined) {
-          this.#explanations ??= new Map();
-          this.#explanations.set(packetId, explanation);
+          this.explanations ??= new Map();
+          this.explanations.set(packetId, explanation);
         }
         acknowledgements.push(qos === 1 ? PUBACK : PUBREC, packetId, reasonCode, 0);
       } else {
@@ -541,7 +381,7 @@ export class Session
    */
   close(reasonCode: number, text: string, error?: HookError): void {
     if (this.phase === Phase.Closed) return;
-    if (this.phase === Phase.Connected && this.v5 === 1) this.#sendDisconnect(reasonCode, error);
+    if (this.phase === Phase.Connected && this.v5 === 1) this.sendDisconnect(reasonCode, error);
     this.finish(reasonCode !== ReasonCode.Success, `${text}: ${reasonCodeName(reasonCode)}`);
     this.transport.end();
   }
@@ -562,17 +402,9 @@ export class Session
   /** Another connection has taken the session over; the registry deals with queue and will. */
   takenOver(): void {
     if (this.phase === Phase.Closed) return;
-    if (this.v5 === 1 && this.phase === Phase.Connected) this.#sendDisconnect(ReasonCode.SessionTakenOver);
+    if (this.v5 === 1 && this.phase === Phase.Connected) this.sendDisconnect(ReasonCode.SessionTakenOver);
     this.#end("session taken over by another connection");
     this.transport.end();
-  }
-
-  #sendDisconnect(reasonCode: number, error?: HookError): void {
-    const { counters } = this.services;
-    counters.increment(reasonSlot(ReasonMetric.mqtt_disconnect_sent, reasonCode));
-    const { serverReference, reasonString, userProperties } = error ?? {};
-    const properties = { serverReference, reasonString, userProperties };
-    this.sendPacket({ kind: "disconnect", reasonCode, properties });
   }
 
   /**
@@ -684,7 +516,7 @@ export class Session
     return false;
   }
 
-  #sendSpecial(
+  protected override throughHook(
     publication: Publication,
     qos: number,
     retain: boolean,
@@ -692,31 +524,14 @@ export class Session
     packetId: number,
     identifiers: readonly number[] | null,
   ): boolean {
-    if (!this.deliverHook.isEmpty) {
-      return this.procedures.deliverThroughHook(
-        this,
-        publication,
-        qos,
-        retain,
-        duplicate,
-        packetId,
-        identifiers,
-      );
-    }
-    if (this.writeSpecial(publication, qos, retain, duplicate, packetId, identifiers)) return true;
-    this.tooLargeForClient(publication);
-    return false;
-  }
-
-  /** Counts and tells a message that the client cannot take. */
-  tooLargeForClient(publication: Publication): void {
-    const { services, subscriber } = this;
-    services.counters.increment(Metric.queue_message_drop);
-    if (subscriber === null) return;
-    this.mountpoint.queues.events.messageDropped?.(
-      subscriber.id,
-      publication.message(services.clock),
-      "max_packet_size_exceeded",
+    return this.procedures.deliverThroughHook(
+      this,
+      publication,
+      qos,
+      retain,
+      duplicate,
+      packetId,
+      identifiers,
     );
   }
 
@@ -732,31 +547,7 @@ export class Session
   }
 }
 
-/** The packet without what is only said for people to read. */
-function withoutExplanation(packet: ServerPacket): ServerPacket {
-  if (packet.kind === "pingresp" || packet.properties === undefined) return packet;
-  return {
-    ...packet,
-    properties: { ...packet.properties, reasonString: undefined, userProperties: undefined },
-  };
-}
-
 /** A payload that says it is text has to be UTF-8. */
 function isWellFormedPayload(publication: Publication): boolean {
   return isUtf8(publication.buffer.subarray(publication.payloadStart, publication.payloadEnd));
 }
-
-const NO_HOOK = { isEmpty: true };
-const NO_SLOTS = new Uint16Array(256);
-const ACK_SENT_V4 = [
-  Metric.mqtt_puback_sent_v4,
-  Metric.mqtt_pubrec_sent_v4,
-  Metric.mqtt_pubrel_sent_v4,
-  Metric.mqtt_pubcomp_sent_v4,
-];
-const ACK_SENT_V5 = [
-  ReasonMetric.mqtt_puback_sent,
-  ReasonMetric.mqtt_pubrec_sent,
-  ReasonMetric.mqtt_pubrel_sent,
-  ReasonMetric.mqtt_pubcomp_sent,
-];

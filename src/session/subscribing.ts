@@ -8,7 +8,8 @@ import type { HookProperties, UserProperty } from "../plugin/properties.ts";
 import type { Subscriber } from "../registry/subscriber.ts";
 import type { SubscriptionOptions } from "../routing/destination.ts";
 import { subscriptionOptions } from "../routing/subscription-options.ts";
-import { Pause, type Session } from "./session.ts";
+import { whenAnswered } from "./hook-answer.ts";
+import type { Session } from "./session.ts";
 
 type Granted = TopicRequest & Partial<TopicRequestM5>;
 type Verdict = ChainResult<{ readonly topics: readonly Granted[] }>;
@@ -50,16 +51,7 @@ export function handleSubscribe(session: Session, packet: Subscribe): void {
           // Without the options of MQTT 5, which a plugin's answer must not have either.
           topics: asked.map(({ topic, qos }) => ({ topic, qos })),
         });
-  const go = (result: Verdict): void => subscribe(session, subscriber, packet, asked, result);
-  if (!(verdict instanceof Promise)) {
-    go(verdict);
-    return;
-  }
-  session.pause(Pause.Hook);
-  void verdict.then((result) => {
-    if (session.connected) go(result);
-    session.unpause(Pause.Hook);
-  });
+  whenAnswered(session, verdict, (result) => subscribe(session, subscriber, packet, asked, result));
 }
 
 function requestOf(request: SubscriptionRequest): TopicRequestM5 {
@@ -231,16 +223,9 @@ export function handleUnsubscribe(session: Session, packet: Unsubscribe): void {
     session.v5 === 1
       ? chains.on_unsubscribe_m5.run({ ...request, properties: propertiesOf(0, packet.userProperties) })
       : chains.on_unsubscribe.run(request);
-  const filters = (result: Awaited<typeof verdict>): readonly string[] =>
-    result.kind === "ok" && result.modifiers !== null ? result.modifiers.topics : packet.filters;
-  if (!(verdict instanceof Promise)) {
-    unsubscribe(session, subscriber, packet, filters(verdict));
-    return;
-  }
-  session.pause(Pause.Hook);
-  void verdict.then((result) => {
-    if (session.connected) unsubscribe(session, subscriber, packet, filters(result));
-    session.unpause(Pause.Hook);
+  whenAnswered(session, verdict, (result) => {
+    const changed = result.kind === "ok" && result.modifiers !== null;
+    unsubscribe(session, subscriber, packet, changed ? result.modifiers.topics : packet.filters);
   });
 }
 

@@ -7,19 +7,19 @@ import type { LastWill } from "../registry/subscriber.ts";
 import { writeEndToEndProperties } from "./end-to-end-properties.ts";
 import type { Session } from "./session.ts";
 
+/** The will as it will be published, null for none, or why it is refused. */
+export type JudgedWill = { readonly kind: "ok"; readonly will: LastWill | null } | HookError;
+
 type Verdict = ChainResult<PublishModifiersM5>;
 
 const TOPIC_NAME_INVALID = 0x90;
 
 /**
- * Whether a client may leave this will: judged like a publish, before the client takes over anything. The will as it
- * will be published, null for none, or why it is refused. A will to a `$` topic is dropped like any publish to one.
+ * Whether a client may leave this will: judged like a publish, before the client takes over anything. A will to a `$`
+ * topic is dropped like any publish to one.
  */
-export function judgeWill(
-  session: Session,
-  will: Will | undefined,
-): LastWill | null | HookError | Promise<LastWill | null | HookError> {
-  if (will === undefined || will.topic.startsWith("$")) return null;
+export function judgeWill(session: Session, will: Will | undefined): JudgedWill | Promise<JudgedWill> {
+  if (will === undefined || will.topic.startsWith("$")) return { kind: "ok", will: null };
   if (topicDepth(will.topic) > session.settings.topicMaxDepth) {
     return { kind: "error", reason: "the will's topic has too many levels", reasonCode: TOPIC_NAME_INVALID };
   }
@@ -31,8 +31,8 @@ export function judgeWill(
     session.v5 === 1
       ? chains.auth_on_publish_m5.run({ ...request, properties: will.properties })
       : chains.auth_on_publish.run(request);
-  const finish = (result: Verdict): LastWill | HookError =>
-    result.kind === "error" ? result : lastWill(session, will, result.modifiers ?? {});
+  const finish = (result: Verdict): JudgedWill =>
+    result.kind === "error" ? result : { kind: "ok", will: lastWill(session, will, result.modifiers ?? {}) };
   return verdict instanceof Promise ? verdict.then(finish) : finish(verdict);
 }
 
