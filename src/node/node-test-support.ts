@@ -4,6 +4,7 @@ import { TimerWheel } from "../clock/timer-wheel.ts";
 import { load } from "../config/load-test-support.ts";
 import { createLogger } from "../log/logger.ts";
 import { Metrics } from "../metrics/metrics.ts";
+import { decodeFrames, type PacketHandler } from "../mqtt/frame-decoder.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { Publication } from "../mqtt/publication.ts";
 import { PluginManager } from "../plugin/manager.ts";
@@ -15,8 +16,9 @@ import { subscriptionOptions } from "../routing/subscription-options.ts";
 import { procedures } from "../session/procedures.ts";
 import { PublishWriter } from "../session/publish-writer.ts";
 import { Session } from "../session/session.ts";
+import type { ListenerRules } from "../session/settings.ts";
 import type { Transport } from "../session/transport.ts";
-import { openMemoryStore } from "../store/memory-store-test-support.ts";
+import { type MemoryStoreOptions, openMemoryStore } from "../store/memory-store-test-support.ts";
 import { logOptions } from "./log-options.ts";
 import { Mountpoints } from "./mountpoints.ts";
 import { queueEvents, registryEvents } from "./queue-events.ts";
@@ -24,10 +26,14 @@ import type { NodeParts } from "./running-node.ts";
 import { sessionSettings } from "./session-settings.ts";
 
 /** The client side of a session under test. */
-class TestTransport implements Transport {
+export class TestTransport implements Transport {
   block = Buffer.alloc(64 * 1024);
   writable = true;
   ended = false;
+  paused = false;
+  /** Who gets what is fed. */
+  handler: PacketHandler | null = null;
+  #kept = Buffer.alloc(0);
   readonly peerAddress = "192.0.2.7";
   readonly peerPort = 40_000;
   #used = 0;
@@ -43,8 +49,30 @@ class TestTransport implements Transport {
     return at;
   }
 
-  pause(): void {}
-  resume(): void {}
+  /** The bytes sent since the last call. */
+  take(): Buffer {
+    const bytes = Buffer.from(this.sent);
+    this.#used = 0;
+    return bytes;
+  }
+
+  /** Bytes come from the client: they are decoded unless reading pauses or stops. */
+  feed(bytes: Uint8Array): void {
+    this.#kept = Buffer.concat([this.#kept, bytes]);
+    if (this.paused || this.ended || this.handler === null) return;
+    const given = this.#kept;
+    const consumed = decodeFrames(this.handler, given, 0, given.length);
+    this.#kept = this.#kept.subarray(consumed);
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.feed(Buffer.alloc(0));
+  }
 
   end(): void {
     this.ended = true;
@@ -55,14 +83,25 @@ class TestTransport implements Transport {
   }
 }
 
+/** What a test of a node may want otherwise. */
+export interface TestNodeOptions {
+  readonly store?: MemoryStoreOptions;
+  readonly rules?: Partial<ListenerRules>;
+}
+
 /** The parts of a node over a store in memory, without listeners, with a clock that stands still. */
-export async function testNode(context: TestContext, configurationText: string, plugins: readonly Plugin[]) {
+export async function testNode(
+  context: TestContext,
+  configurationText: string,
+  plugins: readonly Plugin[],
+  options: TestNodeOptions = {},
+) {
   const configuration = load(
     context,
     `log.console = off\nlog.error = off\nlog.crash = off\n${configurationText}`,
   );
   const log = createLogger(logOptions(configuration));
-  const { store } = await openMemoryStore();
+  const { store, database } = await openMemoryStore(options.store);
   context.after(() => store.close());
   const clock = new ManualClock();
   const wheel = new TimerWheel(clock, 100, (error) => {
@@ -93,10 +132,9 @@ export async function testNode(context: TestContext, configurationText: string, 
   const publication = new Publication();
   const writer = new PublishWriter(() => 0);
 
-  /** A connected client; the session is kept for good unless it is `clean`. */
-  async function connect(clientId: string, more: Partial<Connect> & { readonly mountpoint?: string } = {}) {
+  /** A connection that has sent nothing yet. */
+  function open(mountpoint = "") {
     const transport = new TestTransport();
-    const { mountpoint = "", ...packet } = more;
     const session = new Session(
       {
         settings,
@@ -110,6 +148,7 @@ export async function testNode(context: TestContext, configurationText: string, 
           allowAnonymousOverride: true,
           maxConnectionLifetimeSeconds: 0,
           forwardConnectionOptions: false,
+          ...options.rules,
         },
         chains: manager.chains,
         registry,
@@ -126,6 +165,14 @@ export async function testNode(context: TestContext, configurationText: string, 
       transport,
       procedures,
     );
+    transport.handler = session;
+    return { session, transport };
+  }
+
+  /** A connected client; the session is kept for good unless it is `clean`. */
+  async function connect(clientId: string, more: Partial<Connect> & { readonly mountpoint?: string } = {}) {
+    const { mountpoint = "", ...packet } = more;
+    const { session, transport } = open(mountpoint);
     const version = packet.version ?? 4;
     const clean = packet.clean ?? false;
     session.onPacket({
@@ -168,6 +215,8 @@ export async function testNode(context: TestContext, configurationText: string, 
     parts,
     clock,
     wheel,
+    database,
+    open,
     connect,
     subscribe,
     publish,
