@@ -30,7 +30,7 @@ export class SessionTimers implements Timed {
   readonly #session: DueSession;
   #deadline: number;
   #keepAlive = 0;
-  /** The `heardAt` that was found to be too old at the last look. */
+  /** When it was last found to have been silent for too long. */
   #suspectedAt = -1;
   #retryAt = 0;
   #resumeAt = 0;
@@ -100,9 +100,10 @@ export class SessionTimers implements Timed {
    * process bytes may wait in the kernel: so it is asked twice, and what has come is read in between.
    */
   #isSilent(): boolean {
-    if (this.#session.paused) this.heardAt = this.#wheel.time;
-    else if (this.#suspectedAt === this.heardAt) return true;
-    else this.#suspectedAt = this.heardAt;
+    const now = this.#wheel.time;
+    if (this.#session.paused) this.heardAt = now;
+    else if (this.heardAt < this.#suspectedAt) return now > this.#suspectedAt;
+    else this.#suspectedAt = now;
     return false;
   }
 
