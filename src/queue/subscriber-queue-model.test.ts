@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Message } from "../mqtt/message.ts";
 import { payloadOf } from "../store/store-test-support.ts";
+import { ASLEEP, QueueState } from "./queue-state.ts";
 import { ManualStore, newQueue, publish, restored, testContext, UNLIMITED } from "./queue-test-support.ts";
 import type { Receiver } from "./receiver.ts";
 import type { SubscriberQueue } from "./subscriber-queue.ts";
@@ -294,6 +295,7 @@ async function finish(world: World): Promise<void> {
     assert.deepEqual([head.done, head.released], [[], []]);
   }
   for (const message of world.messages.values()) assert.ok(message.unsettled >= 0);
+  assert.deepEqual(ASLEEP, new QueueState(0));
 }
 
 const choice = fc.nat({ max: 20 });

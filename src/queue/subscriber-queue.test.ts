@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Metric } from "../metrics/metric.ts";
 import type { Message } from "../mqtt/message.ts";
 import { message, payloadOf } from "../store/store-test-support.ts";
+import { ASLEEP, QueueState } from "./queue-state.ts";
 import {
   connect,
   newQueue,
@@ -536,6 +537,33 @@ test("restored: order, DUP, PUBREL, done exceptions and incoming ids come back w
   const receiver = connect(queue, 20);
   await store.settle();
   assert.deepEqual(receiver.take(), ["2#1 a dup", "pubrel#2", "1#5 e dup", "1#6 f dup", "1#7 g"]);
+});
+
+test("an empty queue that is offline keeps its place in the sequence and nothing else", () => {
+  const context = testContext();
+  const { store } = context;
+  const queue = newQueue(context);
+  const receiver = connect(queue);
+  publishAll(queue, names(1, 3));
+  store.commit();
+  assert.deepEqual(receiver.take(), ["1#1 m1", "1#2 m2", "1#3 m3"]);
+  for (const id of [1, 2, 3]) assert.ok(queue.onPuback(id));
+  queue.detach();
+  store.commit();
+  const head = store.disk.heads.get(queue.id);
+  assert.deepEqual([head?.doneBelow, head?.next, head?.stored], [3, 3, 0]);
+  // Two connections without messages: nothing is to be stored.
+  connect(queue);
+  queue.detach();
+  assert.equal(queue.dirty, false);
+  const again = connect(queue);
+  publish(queue, "m4", 2);
+  store.commit();
+  assert.deepEqual(again.take(), ["2#4 m4"]);
+  queue.detach();
+  store.commit();
+  assert.deepEqual([queue.inflight, store.disk.heads.get(queue.id)?.next], [1, 4]);
+  assert.deepEqual(ASLEEP, new QueueState(0));
 });
 
 test("damaged bodies are passed over and counted out", async () => {

@@ -20,10 +20,9 @@ import {
 } from "./entry-ring.ts";
 import { IncomingIds, type IncomingOwner } from "./incoming-ids.ts";
 import type { DropReason, QueueContext, QueueLimits, SubscriberId } from "./queue-context.ts";
+import { ASLEEP, IDS, QueueState } from "./queue-state.ts";
 import type { Receiver, RetainedSource } from "./receiver.ts";
 
-/** Packet ids are 1 + sequence mod 65535, so no more sequence numbers than that may be open at once. */
-const IDS = 65_535;
 /** How many references are read from the store at once. */
 const LOAD_BATCH = 1_000;
 /** When the store could not be read it is tried again after this time. */
@@ -100,44 +99,12 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
 
   /** Made when it is needed: a million sessions may be offline with nothing in them. */
   #incoming: IncomingIds | null = null;
-  #ring = NO_ENTRIES;
-  #fresh: EntryRing | null = null;
-  #doneBelow = 0;
-  #headPacketId = 1;
-  #cursor = 0;
-  #loadedEnd = 0;
-  #gapEnd = 0;
-  #tail = 0;
-  #inflight = 0;
-  #waiting = 0;
-  #sentBelow = 0;
-  #stored = 0;
-  #durableEnd = 0;
-  #collectedEnd = 0;
-  #collecting = 0;
-  /** `sentBelow` in the head that was collected last, and in the one that is durable. */
-  #markedSent = 0;
-  #durableSent = 0;
-  /** Nothing from here on is done, apart from what is on disk only. */
-  #doneEnd = 0;
-  #releases: number[] | null = null;
-  #pubrecs: number[] | null = null;
-  #collectedPubrecs: number[] | null = null;
-  /** Of what is on disk only: released by PUBREC, and done. */
-  #coldReleased: Set<number> | null = null;
-  #coldDone: Set<number> | null = null;
-  /** After a reconnect: below `#admitBelow` only so many unsent entries are kept, the others dropped when read. */
-  #admitBelow = 0;
-  #admitLeft = 0;
-  /** How many of them are not counted as waiting any more although nobody has dropped them yet. */
-  #condemned = 0;
-  /** lifo: everything is to be read into memory before anything is sent. */
-  #gathering = false;
-  /** lifo: what is below stands in the order of delivery. */
-  #reversedEnd = 0;
+  /** `ASLEEP` while there is nothing to know but `#next`. */
+  #state = ASLEEP;
+  /** While asleep: the sequence number to go on with. */
+  #next = 0;
   #qos0: WaitingQos0[] | null = null;
   #sources: RetainedSource[] | null = null;
-  #loading = false;
   #pumping = false;
   #ended = false;
   #removable = false;
@@ -163,12 +130,12 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
 
   /** Messages waiting to be sent, QoS 0 included; without those in flight. */
   get waiting(): number {
-    return this.#waiting + (this.#qos0 === null ? 0 : this.#qos0.length);
+    return this.#state.waiting + (this.#qos0 === null ? 0 : this.#qos0.length);
   }
 
   /** Messages sent and not acknowledged. */
   get inflight(): number {
-    return this.#inflight;
+    return this.#state.inflight;
   }
 
   get online(): boolean {
@@ -181,23 +148,21 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
 
   /** Takes over what an earlier run of the broker stored. Before anything else is done with the queue. */
   restore(head: QueueHead): void {
-    this.#doneBelow = head.doneBelow;
-    this.#headPacketId = 1 + (head.doneBelow % IDS);
-    this.#cursor = head.doneBelow;
-    this.#loadedEnd = head.doneBelow;
-    this.#gapEnd = head.next;
-    this.#tail = head.next;
-    this.#durableEnd = head.next;
-    this.#collectedEnd = head.next;
-    this.#sentBelow = head.sentBelow;
-    this.#markedSent = head.sentBelow;
-    this.#durableSent = head.sentBelow;
-    this.#stored = head.stored;
-    this.#waiting = head.stored;
-    if (head.stored === 0) this.#skipGap(head.next);
+    if (head.stored === 0) this.#next = head.next;
     else {
-      if (head.released.length > 0) this.#coldReleased = new Set(head.released);
-      if (head.done.length > 0) this.#coldDone = new Set(head.done);
+      const state = new QueueState(head.doneBelow);
+      this.#state = state;
+      state.gapEnd = head.next;
+      state.tail = head.next;
+      state.durableEnd = head.next;
+      state.collectedEnd = head.next;
+      state.sentBelow = head.sentBelow;
+      state.markedSent = head.sentBelow;
+      state.durableSent = head.sentBelow;
+      state.stored = head.stored;
+      state.waiting = head.stored;
+      if (head.released.length > 0) state.coldReleased = new Set(head.released);
+      if (head.done.length > 0) state.coldDone = new Set(head.done);
     }
     if (head.incoming.length > 0) this.incoming.restore(head.incoming);
   }
@@ -279,9 +244,10 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   /** A connection takes the queue over: what was in flight is sent again, in order, then what waits. */
   attach(receiver: Receiver): void {
     this.receiver = receiver;
+    if (this.#state === ASLEEP) return;
     this.#rewind();
-    this.#gathering = this.limits.lifo && this.#loadedEnd < this.#gapEnd;
-    if (!this.#gathering) this.#arrange();
+    this.#state.gathering = this.limits.lifo && this.#state.loadedEnd < this.#state.gapEnd;
+    if (!this.#state.gathering) this.#arrange();
   }
 
   /** The connection has gone; the session lives on. */
@@ -289,19 +255,22 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     this.receiver = null;
     this.#incoming?.forgetTickets();
     if (this.#incoming?.size === 0) this.#incoming = null;
-    if (this.#cursor > this.#sentBelow) this.#sentBelow = this.#cursor;
-    this.#waiting += this.#condemned;
-    this.#condemned = 0;
-    this.#admitBelow = 0;
-    this.#gathering = false;
     const lost = this.#qos0;
     if (lost !== null) {
       this.context.counters.add(Metric.queue_message_unhandled, lost.length);
       this.#qos0 = null;
     }
-    if (this.#ring.length === 0) this.#ring = NO_ENTRIES;
-    // A queue that never had anything needs no head.
-    if (this.id !== 0 && (this.#tail !== 0 || this.#incoming !== null)) this.#touch();
+    const state = this.#state;
+    if (state !== ASLEEP) {
+      if (state.cursor > state.sentBelow) state.sentBelow = state.cursor;
+      state.waiting += state.condemned;
+      state.condemned = 0;
+      state.admitBelow = 0;
+      state.gathering = false;
+      if (state.ring.length === 0) state.ring = NO_ENTRIES;
+    }
+    // A queue that never had anything, or nothing since its head was stored, needs no other head.
+    if (this.id !== 0 && (state !== ASLEEP || this.#incoming !== null)) this.#touch();
   }
 
   /**
@@ -316,11 +285,13 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     this.receiver = null;
     this.#sources = null;
     this.#qos0 = null;
-    this.#waiting = 0;
-    this.#inflight = 0;
-    this.#endRing(this.#ring, this.#doneBelow);
-    if (this.waker !== null && this.#loadedEnd < this.#gapEnd) await this.#redeliverStored();
-    if (this.#fresh !== null) this.#endRing(this.#fresh, this.#gapEnd);
+    if (this.#state !== ASLEEP) {
+      this.#state.waiting = 0;
+      this.#state.inflight = 0;
+      this.#endRing(this.#state.ring, this.#state.doneBelow);
+    }
+    if (this.waker !== null && this.#state.loadedEnd < this.#state.gapEnd) await this.#redeliverStored();
+    if (this.#state.fresh !== null) this.#endRing(this.#state.fresh, this.#state.gapEnd);
     this.#removable = true;
     if (this.id !== 0) this.#touch();
   }
@@ -335,14 +306,14 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
    */
   look(from: number, count: number): QueuePage {
     const messages: QueuedMessage[] = [];
-    const sentBelow = Math.max(this.#cursor, this.#sentBelow);
-    let next = Math.max(from, this.#doneBelow);
-    const until = Math.min(next + count, this.#tail);
-    while (next < until && (next < this.#loadedEnd || next >= this.#gapEnd)) {
-      const inRing = next < this.#loadedEnd;
-      const ring = inRing ? this.#ring : this.#fresh;
+    const sentBelow = Math.max(this.#state.cursor, this.#state.sentBelow);
+    let next = Math.max(from, this.#state.doneBelow);
+    const until = Math.min(next + count, this.#state.tail);
+    while (next < until && (next < this.#state.loadedEnd || next >= this.#state.gapEnd)) {
+      const inRing = next < this.#state.loadedEnd;
+      const ring = inRing ? this.#state.ring : this.#state.fresh;
       if (ring === null) break;
-      const slot = ring.slot(inRing ? next - this.#doneBelow : next - this.#gapEnd);
+      const slot = ring.slot(inRing ? next - this.#state.doneBelow : next - this.#state.gapEnd);
       const message = ring.messages[slot] ?? null;
       const state = ring.states[slot] ?? 0;
       if (message !== null && (state & DONE) === 0) {
@@ -350,9 +321,9 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
       }
       next++;
     }
-    const end = this.#ended ? next : this.#tail;
-    const inGap = next >= this.#loadedEnd && next < this.#gapEnd;
-    return { messages, next, storedEnd: inGap ? this.#gapEnd : next, sentBelow, end };
+    const end = this.#ended ? next : this.#state.tail;
+    const inGap = next >= this.#state.loadedEnd && next < this.#state.gapEnd;
+    return { messages, next, storedEnd: inGap ? this.#state.gapEnd : next, sentBelow, end };
   }
 
   /** Sends what may be sent: window, congestion and durability allowing. Hot path; not re-entrant. */
@@ -366,16 +337,16 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     } finally {
       this.#pumping = false;
     }
-    if (this.waker !== null && this.#waiting === 0) this.waker();
+    if (this.waker !== null && this.#state.waiting === 0) this.waker();
   }
 
   /** The client acknowledged a QoS 1 message [MQTT-4.3.2-3]. False for an id that is not in flight. Hot path. */
   onPuback(packetId: number): boolean {
     const offset = this.#find(packetId);
     if (offset < 0) return false;
-    const state = this.#ring.states[this.#ring.slot(offset)] ?? 0;
+    const state = this.#state.ring.states[this.#state.ring.slot(offset)] ?? 0;
     if ((state & QOS_MASK) !== 1) return false;
-    this.#inflight--;
+    this.#state.inflight--;
     this.#finish(offset);
     this.pump();
     return true;
@@ -385,7 +356,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   forget(packetId: number): void {
     const offset = packetId === 0 ? -1 : this.#find(packetId);
     if (offset < 0) return;
-    this.#inflight--;
+    this.#state.inflight--;
     this.#finish(offset);
   }
 
@@ -393,12 +364,12 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   onPubrec(packetId: number, reasonCode: number): boolean {
     const offset = this.#find(packetId);
     if (offset < 0) return false;
-    const ring = this.#ring;
+    const ring = this.#state.ring;
     const slot = ring.slot(offset);
     const state = ring.states[slot] ?? 0;
     if ((state & QOS_MASK) !== 2) return false;
     if (reasonCode >= 0x80 && (state & RELEASED) === 0) {
-      this.#inflight--;
+      this.#state.inflight--;
       this.#finish(offset);
       this.pump();
       return true;
@@ -406,8 +377,8 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     if ((state & RELEASED) === 0) {
       ring.states[slot] = state | RELEASED | (this.id === 0 ? RELEASE_DURABLE : 0);
       if (this.id !== 0) {
-        this.#pubrecs ??= [];
-        this.#pubrecs.push(this.#doneBelow + offset);
+        this.#state.pubrecs ??= [];
+        this.#state.pubrecs.push(this.#state.doneBelow + offset);
         this.#touch();
         return true;
       }
@@ -420,9 +391,9 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   onPubcomp(packetId: number): boolean {
     const offset = this.#find(packetId);
     if (offset < 0) return false;
-    const state = this.#ring.states[this.#ring.slot(offset)] ?? 0;
+    const state = this.#state.ring.states[this.#state.ring.slot(offset)] ?? 0;
     if ((state & (QOS_MASK | RELEASED)) !== (2 | RELEASED)) return false;
-    this.#inflight--;
+    this.#state.inflight--;
     this.#finish(offset);
     this.pump();
     return true;
@@ -430,10 +401,11 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
 
   /** Sends again what has waited for an answer for longer than `seconds`. `now` is in seconds of the wheel's clock. */
   retry(now: number, seconds: number): void {
+    const own = this.#state;
     const receiver = this.receiver;
     if (receiver === null) return;
-    const ring = this.#ring;
-    const end = this.#cursor - this.#doneBelow;
+    const ring = own.ring;
+    const end = own.cursor - own.doneBelow;
     for (let offset = 0; offset < end && receiver.writable; offset++) {
       const slot = ring.slot(offset);
       const state = ring.states[slot] ?? 0;
@@ -463,23 +435,25 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
       else batch.head(this.id, this.#endedHead());
       return;
     }
-    const releases = this.#releases;
+    this.#wake();
+    const state = this.#state;
+    const releases = state.releases;
     if (releases !== null) {
       for (let i = 0; i < releases.length; i += 2)
         batch.release(this.id, releases[i] ?? 0, releases[i + 1] ?? 0);
-      this.#releases = null;
+      state.releases = null;
     }
-    for (let sequence = this.#collectedEnd; sequence < this.#tail; sequence++)
+    for (let sequence = state.collectedEnd; sequence < state.tail; sequence++)
       this.#collectEntry(batch, sequence);
-    this.#collectedEnd = this.#tail;
-    this.#collecting = this.#tail;
+    state.collectedEnd = state.tail;
+    state.collecting = state.tail;
     if (this.receiver !== null) {
       // While a connection is there more may have been sent by the time this is read.
-      const sent = Math.max(this.#sentBelow, this.#cursor);
-      this.#markedSent = Math.min(this.#tail, sent + WINDOWS_AHEAD * this.receiver.window);
-    } else this.#markedSent = this.#sentBelow;
-    this.#collectedPubrecs = this.#pubrecs;
-    this.#pubrecs = null;
+      const sent = Math.max(state.sentBelow, state.cursor);
+      state.markedSent = Math.min(state.tail, sent + WINDOWS_AHEAD * this.receiver.window);
+    } else state.markedSent = state.sentBelow;
+    state.collectedPubrecs = state.pubrecs;
+    state.pubrecs = null;
     this.#incoming?.collect();
     batch.head(this.id, this.#head());
   }
@@ -487,15 +461,31 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   /** What was collected is durable: publishers may be acknowledged, QoS 2 messages and PUBRELs may leave. */
   committed(): void {
     if (this.#ended) return;
-    for (let sequence = this.#durableEnd; sequence < this.#collecting; sequence++) this.#settle(sequence);
-    this.#durableEnd = this.#collecting;
-    this.#durableSent = this.#markedSent;
-    const pubrecs = this.#collectedPubrecs;
-    this.#collectedPubrecs = null;
-    if (pubrecs !== null) for (const sequence of pubrecs) this.#releaseDurable(sequence);
+    const state = this.#state;
+    if (state !== ASLEEP) {
+      for (let sequence = state.durableEnd; sequence < state.collecting; sequence++) this.#settle(sequence);
+      state.durableEnd = state.collecting;
+      state.durableSent = state.markedSent;
+      const pubrecs = state.collectedPubrecs;
+      state.collectedPubrecs = null;
+      if (pubrecs !== null) for (const sequence of pubrecs) this.#releaseDurable(sequence);
+      this.#unload();
+    }
     this.#incoming?.committed();
-    this.#unload();
     this.pump();
+    if (this.receiver === null && !this.dirty) this.#sleep();
+  }
+
+  /** A state of its own, for a queue that is about to have something in it. */
+  #wake(): void {
+    if (this.#state === ASLEEP) this.#state = new QueueState(this.#next);
+  }
+
+  /** Lets go of a state in which nothing is left. */
+  #sleep(): void {
+    if (this.#state === ASLEEP || !this.#state.idle) return;
+    this.#next = this.#state.tail;
+    this.#state = ASLEEP;
   }
 
   #touch(): void {
@@ -503,6 +493,8 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   }
 
   #append(message: Message, state: number, extra: EntryExtra | null): void {
+    this.#wake();
+    const own = this.#state;
     let bits = state;
     if (this.id !== 0) {
       bits |= UNSETTLED;
@@ -510,28 +502,28 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
       this.context.store.uncommittedBytes += weight(message);
       if (!this.dirty) this.context.store.touch(this);
     }
-    this.#tail++;
-    this.#waiting++;
-    if (this.#loadedEnd === this.#gapEnd) {
-      if (this.#ring === NO_ENTRIES) this.#ring = new EntryRing();
-      this.#ring.push(message, bits, extra);
-      this.#loadedEnd++;
-      this.#gapEnd++;
+    own.tail++;
+    own.waiting++;
+    if (own.loadedEnd === own.gapEnd) {
+      if (own.ring === NO_ENTRIES) own.ring = new EntryRing();
+      own.ring.push(message, bits, extra);
+      own.loadedEnd++;
+      own.gapEnd++;
     } else {
-      this.#fresh ??= new EntryRing();
-      this.#fresh.push(message, bits, extra);
+      own.fresh ??= new EntryRing();
+      own.fresh.push(message, bits, extra);
     }
   }
 
   #send(receiver: Receiver): void {
     while (receiver.writable && this.receiver === receiver) {
       if (this.#qos0 !== null) this.#sendQos0(receiver);
-      else if (this.#gathering) {
+      else if (this.#state.gathering) {
         this.#load();
         return;
-      } else if (this.#cursor < this.#loadedEnd) {
+      } else if (this.#state.cursor < this.#state.loadedEnd) {
         if (!this.#sendNext(receiver)) return;
-      } else if (this.#cursor < this.#gapEnd) {
+      } else if (this.#state.cursor < this.#state.gapEnd) {
         this.#load();
         return;
       } else if (this.#sources === null || !this.#pullRetained(receiver)) return;
@@ -553,11 +545,11 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   /** A full queue: fifo refuses the new message, an offline lifo gives up its oldest. */
   #makeRoom(publication: Publication, limit: number): boolean {
     if (this.receiver === null && this.limits.lifo && limit > 0) {
-      if (this.#loadedEnd === this.#gapEnd) {
+      if (this.#state.loadedEnd === this.#state.gapEnd) {
         if (this.#dropOldest()) return true;
-      } else if (this.#fresh === null || this.#fresh.length < limit) {
+      } else if (this.#state.fresh === null || this.#state.fresh.length < limit) {
         // After a restart the oldest are on disk: they are dropped when they have been read.
-        this.#gathering = true;
+        this.#state.gathering = true;
         this.#load();
         return true;
       }
@@ -568,16 +560,16 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
 
   /** lifo, offline: drops the oldest message that was never sent. False when there is none. */
   #dropOldest(): boolean {
-    const ring = this.#ring;
-    let sequence = Math.max(this.#cursor, this.#sentBelow, this.#doneBelow);
-    for (; sequence < this.#loadedEnd; sequence++) {
-      const slot = ring.slot(sequence - this.#doneBelow);
+    const ring = this.#state.ring;
+    let sequence = Math.max(this.#state.cursor, this.#state.sentBelow, this.#state.doneBelow);
+    for (; sequence < this.#state.loadedEnd; sequence++) {
+      const slot = ring.slot(sequence - this.#state.doneBelow);
       if (((ring.states[slot] ?? 0) & DONE) !== 0) continue;
       const oldest = ring.messages[slot] ?? null;
       if (oldest !== null) this.#dropped(oldest, "queue_full");
-      this.#waiting--;
-      this.#cursor = sequence + 1;
-      this.#finish(sequence - this.#doneBelow);
+      this.#state.waiting--;
+      this.#state.cursor = sequence + 1;
+      this.#finish(sequence - this.#state.doneBelow);
       return true;
     }
     return false;
@@ -616,54 +608,51 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
 
   /** Sends the entry at the cursor. False when it has to wait. */
   #sendNext(receiver: Receiver): boolean {
-    const ring = this.#ring;
-    const offset = this.#cursor - this.#doneBelow;
+    const own = this.#state;
+    const ring = own.ring;
+    const offset = own.cursor - own.doneBelow;
     const slot = ring.slot(offset);
     const state = ring.states[slot] ?? 0;
     if ((state & DONE) !== 0) {
-      this.#cursor++;
+      own.cursor++;
       this.#advance();
       return true;
     }
-    if (this.#inflight >= receiver.window || offset >= IDS) return false;
+    if (own.inflight >= receiver.window || offset >= IDS) return false;
     const message = ring.messages[slot] ?? null;
     if ((state & RELEASED) !== 0) {
-      this.#cursor++;
-      this.#waiting--;
-      this.#inflight++;
+      own.cursor++;
+      own.waiting--;
+      own.inflight++;
       this.#stamp(receiver, slot);
       if ((state & RELEASE_DURABLE) !== 0) receiver.sendPubrel(this.#packetId(offset));
       return true;
     }
     if (message === null) {
-      this.#drop(this.#cursor);
+      this.#drop(own.cursor);
       return true;
     }
-    const resent = this.#cursor < this.#sentBelow;
+    const resent = own.cursor < own.sentBelow;
     if (message.expiresAt !== 0 && !resent && message.expiresAt <= this.context.clock.now()) {
       this.#dropped(message, "expired");
-      this.#drop(this.#cursor);
+      this.#drop(own.cursor);
       return true;
     }
     const qos = state & QOS_MASK;
     // [MQTT-4.3.3-1] and our own rule: a QoS 2 message leaves only when its packet id is durable.
     // So does one that got a new number, or a crash would bring it back under the old one as if it was never sent.
-    if (
-      this.#cursor >= this.#durableEnd &&
-      this.id !== 0 &&
-      (qos === 2 || this.#cursor < this.#reversedEnd)
-    ) {
+    if (own.cursor >= own.durableEnd && this.id !== 0 && (qos === 2 || own.cursor < own.reversedEnd)) {
       return false;
     }
-    if (!resent && this.#cursor < this.#collectedEnd && !this.#mayBeSent()) return false;
+    if (!resent && own.cursor < own.collectedEnd && !this.#mayBeSent()) return false;
     ring.states[slot] = state | SENT;
-    this.#cursor++;
-    this.#waiting--;
-    this.#inflight++;
+    own.cursor++;
+    own.waiting--;
+    own.inflight++;
     this.#stamp(receiver, slot);
     const identifiers = ring.extras === null ? null : (ring.extra(slot)?.identifiers ?? null);
     if (!receiver.send(message, qos, (state & RETAIN) !== 0, resent, this.#packetId(offset), identifiers)) {
-      this.#inflight--;
+      own.inflight--;
       this.#finish(offset);
     } else if (!resent) this.context.counters.increment(Metric.queue_message_out);
     return true;
@@ -671,52 +660,56 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
 
   /** Whether the stored head says that the entry at the cursor may have been sent; asks for a commit when not. */
   #mayBeSent(): boolean {
+    const state = this.#state;
     // When its reference is on the way to the disk, so is the head that was collected with it.
-    const durable = this.#cursor < this.#durableSent || this.#cursor >= this.#durableEnd;
-    if (durable && this.#cursor < this.#markedSent) return true;
+    const durable = state.cursor < state.durableSent || state.cursor >= state.durableEnd;
+    if (durable && state.cursor < state.markedSent) return true;
     this.#touch();
     return false;
   }
 
   #stamp(receiver: Receiver, slot: number): void {
     if (receiver.retrySeconds === 0) return;
-    this.#ring.sentAt[slot] = this.context.wheel.time / 1000;
-    if (this.#inflight === 1) receiver.retryWanted();
+    this.#state.ring.sentAt[slot] = this.context.wheel.time / 1000;
+    if (this.#state.inflight === 1) receiver.retryWanted();
   }
 
   #packetId(offset: number): number {
-    const id = this.#headPacketId + offset;
+    const state = this.#state;
+    const id = state.headPacketId + offset;
     return id > IDS ? id - IDS : id;
   }
 
   /** The offset of the entry in flight under a packet id, or -1. */
   #find(packetId: number): number {
-    let offset = packetId - this.#headPacketId;
+    const own = this.#state;
+    let offset = packetId - own.headPacketId;
     if (offset < 0) offset += IDS;
-    if (offset < 0 || offset >= this.#cursor - this.#doneBelow) return -1;
-    const state = this.#ring.states[this.#ring.slot(offset)] ?? 0;
+    if (offset < 0 || offset >= own.cursor - own.doneBelow) return -1;
+    const state = own.ring.states[own.ring.slot(offset)] ?? 0;
     return (state & (DONE | SENT | RELEASED)) === 0 || (state & DONE) !== 0 ? -1 : offset;
   }
 
   /** Drops a waiting entry of the resident part. */
   #drop(sequence: number): void {
-    this.#waiting--;
-    this.#finish(sequence - this.#doneBelow);
+    this.#state.waiting--;
+    this.#finish(sequence - this.#state.doneBelow);
   }
 
   /** An entry is done: its message is let go, and stored ones are released with the next commit. */
   #finish(offset: number): void {
-    const ring = this.#ring;
+    const own = this.#state;
+    const ring = own.ring;
     const slot = ring.slot(offset);
     const state = ring.states[slot] ?? 0;
     const message = ring.messages[slot] ?? null;
     if ((state & STORED) !== 0) {
-      this.#stored--;
-      this.#releases ??= [];
-      this.#releases.push(this.#doneBelow + offset, message === null ? 0 : message.segment);
+      own.stored--;
+      own.releases ??= [];
+      own.releases.push(own.doneBelow + offset, message === null ? 0 : message.segment);
       this.#touch();
     }
-    if (this.#doneBelow + offset >= this.#doneEnd) this.#doneEnd = this.#doneBelow + offset + 1;
+    if (own.doneBelow + offset >= own.doneEnd) own.doneEnd = own.doneBelow + offset + 1;
     ring.states[slot] = (state | DONE) & ~UNSETTLED;
     ring.clear(slot);
     if (message !== null && (state & UNSETTLED) !== 0) {
@@ -727,13 +720,14 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   }
 
   #advance(): void {
-    const ring = this.#ring;
+    const state = this.#state;
+    const ring = state.ring;
     while (ring.length > 0 && ((ring.states[ring.start] ?? 0) & DONE) !== 0) {
       ring.dropFirst();
-      this.#doneBelow++;
-      if (++this.#headPacketId > IDS) this.#headPacketId = 1;
+      state.doneBelow++;
+      if (++state.headPacketId > IDS) state.headPacketId = 1;
     }
-    if (this.#cursor < this.#doneBelow) this.#cursor = this.#doneBelow;
+    if (state.cursor < state.doneBelow) state.cursor = state.doneBelow;
   }
 
   /** Takes a few retained messages. False when there are none for now. */
@@ -741,7 +735,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
     const sources = this.#sources;
     const source = sources?.[0];
     if (sources === null || source === undefined) return false;
-    if (source.qos > 0 && this.#inflight >= receiver.window) return false;
+    if (source.qos > 0 && this.#state.inflight >= receiver.window) return false;
     const messages: Message[] = [];
     const more = source.next(RETAINED_BATCH, messages);
     if (!more) {
@@ -767,15 +761,16 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
 
   /** Back to the first entry that is not done, so that `pump` sends again what was in flight [MQTT-4.4.0-1]. */
   #rewind(): void {
+    const state = this.#state;
     let again = 0;
-    const end = this.#cursor - this.#doneBelow;
+    const end = state.cursor - state.doneBelow;
     for (let offset = 0; offset < end; offset++) {
-      if (((this.#ring.states[this.#ring.slot(offset)] ?? 0) & DONE) === 0) again++;
+      if (((state.ring.states[state.ring.slot(offset)] ?? 0) & DONE) === 0) again++;
     }
-    if (this.#cursor > this.#sentBelow) this.#sentBelow = this.#cursor;
-    this.#cursor = this.#doneBelow;
-    this.#waiting += again;
-    this.#inflight = 0;
+    if (state.cursor > state.sentBelow) state.sentBelow = state.cursor;
+    state.cursor = state.doneBelow;
+    state.waiting += again;
+    state.inflight = 0;
   }
 
   /** The order and number of what waits, once all of it that matters is in memory. */
@@ -789,45 +784,46 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
    * new numbers, since the order on disk is by number.
    */
   #reverseWaiting(): void {
-    const from = Math.max(this.#sentBelow, this.#doneBelow);
-    const newest = Math.max(from, this.#reversedEnd);
-    const end = this.#tail;
+    const from = Math.max(this.#state.sentBelow, this.#state.doneBelow);
+    const newest = Math.max(from, this.#state.reversedEnd);
+    const end = this.#state.tail;
     if (end === newest || end - from < 2) return;
     for (let sequence = end - 1; sequence >= newest; sequence--) this.#appendAgain(sequence);
     for (let sequence = from; sequence < newest; sequence++) this.#appendAgain(sequence);
-    this.#reversedEnd = this.#tail;
+    this.#state.reversedEnd = this.#state.tail;
     for (let sequence = from; sequence < end; sequence++) {
-      const slot = this.#ring.slot(sequence - this.#doneBelow);
-      if (((this.#ring.states[slot] ?? 0) & DONE) !== 0) continue;
-      this.#waiting--;
+      const slot = this.#state.ring.slot(sequence - this.#state.doneBelow);
+      if (((this.#state.ring.states[slot] ?? 0) & DONE) !== 0) continue;
+      this.#state.waiting--;
       this.#markDone(sequence);
     }
     this.#advance();
   }
 
   #appendAgain(sequence: number): void {
-    const slot = this.#ring.slot(sequence - this.#doneBelow);
-    const message = this.#ring.messages[slot] ?? null;
-    const state = this.#ring.states[slot] ?? 0;
+    const slot = this.#state.ring.slot(sequence - this.#state.doneBelow);
+    const message = this.#state.ring.messages[slot] ?? null;
+    const state = this.#state.ring.states[slot] ?? 0;
     if (message === null || (state & DONE) !== 0) return;
-    this.#append(message, state & (QOS_MASK | RETAIN), this.#ring.extra(slot));
+    this.#append(message, state & (QOS_MASK | RETAIN), this.#state.ring.extra(slot));
   }
 
   /** Like `#finish` without moving the front, so that offsets stay valid in a loop. */
   #markDone(sequence: number): void {
-    const front = this.#doneBelow;
-    const ring = this.#ring;
+    const own = this.#state;
+    const front = own.doneBelow;
+    const ring = own.ring;
     const slot = ring.slot(sequence - front);
     const state = ring.states[slot] ?? 0;
     const message = ring.messages[slot] ?? null;
-    if (sequence >= this.#doneEnd) this.#doneEnd = sequence + 1;
+    if (sequence >= own.doneEnd) own.doneEnd = sequence + 1;
     ring.states[slot] = (state | DONE) & ~UNSETTLED;
     ring.clear(slot);
     if ((state & STORED) !== 0) {
       this.#touch();
-      this.#stored--;
-      this.#releases ??= [];
-      this.#releases.push(sequence, message === null ? 0 : message.segment);
+      own.stored--;
+      own.releases ??= [];
+      own.releases.push(sequence, message === null ? 0 : message.segment);
     }
     if (message !== null && (state & UNSETTLED) !== 0) {
       this.context.store.uncommittedBytes -= weight(message);
@@ -842,39 +838,45 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   #enforceOnlineLimit(): void {
     const { maxOnlineMessages, overrideMaxOnlineMessages } = this.limits;
     if (maxOnlineMessages < 0 || overrideMaxOnlineMessages) return;
-    this.#admitBelow = this.#tail;
-    this.#admitLeft = maxOnlineMessages;
-    for (let sequence = Math.max(this.#sentBelow, this.#doneBelow); sequence < this.#loadedEnd; sequence++) {
+    this.#state.admitBelow = this.#state.tail;
+    this.#state.admitLeft = maxOnlineMessages;
+    for (
+      let sequence = Math.max(this.#state.sentBelow, this.#state.doneBelow);
+      sequence < this.#state.loadedEnd;
+      sequence++
+    ) {
       this.#admit(sequence);
     }
-    if (this.#loadedEnd < this.#gapEnd) {
-      const sent = Math.max(0, this.#sentBelow - this.#doneBelow);
-      this.#condemned = Math.max(0, this.#waiting - sent - maxOnlineMessages);
-      this.#waiting -= this.#condemned;
-    } else this.#admitBelow = 0;
+    if (this.#state.loadedEnd < this.#state.gapEnd) {
+      const sent = Math.max(0, this.#state.sentBelow - this.#state.doneBelow);
+      this.#state.condemned = Math.max(0, this.#state.waiting - sent - maxOnlineMessages);
+      this.#state.waiting -= this.#state.condemned;
+    } else this.#state.admitBelow = 0;
     this.#advance();
   }
 
   /** Keeps an unsent entry in memory, or drops it when enough have been kept. Does not move the front. */
   #admit(sequence: number): void {
-    if (sequence < this.#sentBelow || sequence >= this.#admitBelow) return;
-    const slot = this.#ring.slot(sequence - this.#doneBelow);
-    const message = this.#ring.messages[slot] ?? null;
-    if (message === null || ((this.#ring.states[slot] ?? 0) & DONE) !== 0) return;
-    if (this.#admitLeft > 0) {
-      this.#admitLeft--;
+    const state = this.#state;
+    if (sequence < state.sentBelow || sequence >= state.admitBelow) return;
+    const slot = state.ring.slot(sequence - state.doneBelow);
+    const message = state.ring.messages[slot] ?? null;
+    if (message === null || ((state.ring.states[slot] ?? 0) & DONE) !== 0) return;
+    if (state.admitLeft > 0) {
+      state.admitLeft--;
       return;
     }
     this.#dropped(message, "queue_full");
-    if (this.#condemned > 0) this.#condemned--;
-    else this.#waiting--;
+    if (state.condemned > 0) state.condemned--;
+    else state.waiting--;
     this.#markDone(sequence);
   }
 
   #collectEntry(batch: CommitBatch, sequence: number): void {
-    const ring = sequence < this.#loadedEnd ? this.#ring : this.#fresh;
+    const own = this.#state;
+    const ring = sequence < own.loadedEnd ? own.ring : own.fresh;
     if (ring === null) return;
-    const offset = sequence < this.#loadedEnd ? sequence - this.#doneBelow : sequence - this.#gapEnd;
+    const offset = sequence < own.loadedEnd ? sequence - own.doneBelow : sequence - own.gapEnd;
     if (offset < 0) return;
     const slot = ring.slot(offset);
     const state = ring.states[slot] ?? 0;
@@ -891,13 +893,14 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
       message,
     );
     ring.states[slot] = state | STORED;
-    this.#stored++;
+    own.stored++;
   }
 
   #settle(sequence: number): void {
-    const inRing = sequence < this.#loadedEnd;
-    const ring = inRing ? this.#ring : this.#fresh;
-    const offset = inRing ? sequence - this.#doneBelow : sequence - this.#gapEnd;
+    const own = this.#state;
+    const inRing = sequence < own.loadedEnd;
+    const ring = inRing ? own.ring : own.fresh;
+    const offset = inRing ? sequence - own.doneBelow : sequence - own.gapEnd;
     if (ring === null || offset < 0) return;
     const slot = ring.slot(offset);
     const state = ring.states[slot] ?? 0;
@@ -910,123 +913,125 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   }
 
   #releaseDurable(sequence: number): void {
-    const offset = sequence - this.#doneBelow;
-    if (offset < 0 || offset >= this.#cursor - this.#doneBelow) {
+    const offset = sequence - this.#state.doneBelow;
+    if (offset < 0 || offset >= this.#state.cursor - this.#state.doneBelow) {
       // Not sent again yet since a reconnect: only the mark is set, `pump` sends PUBREL in its turn.
-      if (offset >= 0 && offset < this.#ring.length) {
-        const slot = this.#ring.slot(offset);
-        this.#ring.states[slot] = (this.#ring.states[slot] ?? 0) | RELEASE_DURABLE;
+      if (offset >= 0 && offset < this.#state.ring.length) {
+        const slot = this.#state.ring.slot(offset);
+        this.#state.ring.states[slot] = (this.#state.ring.states[slot] ?? 0) | RELEASE_DURABLE;
       }
       return;
     }
-    const slot = this.#ring.slot(offset);
-    const state = this.#ring.states[slot] ?? 0;
+    const slot = this.#state.ring.slot(offset);
+    const state = this.#state.ring.states[slot] ?? 0;
     if ((state & DONE) !== 0) return;
-    this.#ring.states[slot] = state | RELEASE_DURABLE;
+    this.#state.ring.states[slot] = state | RELEASE_DURABLE;
     this.receiver?.sendPubrel(this.#packetId(offset));
   }
 
   #head(): QueueHead {
+    const own = this.#state;
     const done: number[] = [];
     const released: number[] = [];
-    const interesting = Math.max(this.#cursor, this.#sentBelow, this.#doneEnd) - this.#doneBelow;
-    const end = Math.min(this.#ring.length, interesting);
+    const interesting = Math.max(own.cursor, own.sentBelow, own.doneEnd) - own.doneBelow;
+    const end = Math.min(own.ring.length, interesting);
     for (let offset = 0; offset < end; offset++) {
-      const state = this.#ring.states[this.#ring.slot(offset)] ?? 0;
-      if ((state & DONE) !== 0) done.push(this.#doneBelow + offset);
-      else if ((state & RELEASED) !== 0) released.push(this.#doneBelow + offset);
+      const state = own.ring.states[own.ring.slot(offset)] ?? 0;
+      if ((state & DONE) !== 0) done.push(own.doneBelow + offset);
+      else if ((state & RELEASED) !== 0) released.push(own.doneBelow + offset);
     }
-    if (this.#coldReleased !== null) released.push(...this.#coldReleased);
-    if (this.#coldDone !== null) {
-      for (const sequence of this.#coldDone) if (sequence >= this.#doneBelow + end) done.push(sequence);
+    if (own.coldReleased !== null) released.push(...own.coldReleased);
+    if (own.coldDone !== null) {
+      for (const sequence of own.coldDone) if (sequence >= own.doneBelow + end) done.push(sequence);
     }
     return {
-      doneBelow: this.#doneBelow,
+      doneBelow: own.doneBelow,
       done,
       released,
       incoming: this.#incoming === null ? [] : this.#incoming.list(),
-      next: this.#tail,
-      sentBelow: this.#markedSent,
-      stored: this.#stored,
+      next: own.tail,
+      sentBelow: own.markedSent,
+      stored: own.stored,
     };
   }
 
   /** Lets go of stored entries that will not be sent soon; they are read again when their turn comes. */
   #unload(): void {
+    const state = this.#state;
     if (this.limits.lifo) return;
     // What is done stays: on disk it is known by the head only, which is made from what is in memory.
-    const never = Math.max(this.#cursor, this.#sentBelow, this.#doneEnd, this.#doneBelow);
-    if (this.#loadedEnd < this.#gapEnd) {
+    const never = Math.max(state.cursor, state.sentBelow, state.doneEnd, state.doneBelow);
+    if (state.loadedEnd < state.gapEnd) {
       // There is a gap: what has been committed joins it.
-      const fresh = this.#fresh;
-      while (fresh !== null && this.#gapEnd < this.#durableEnd && fresh.length > 0) {
+      const fresh = state.fresh;
+      while (fresh !== null && state.gapEnd < state.durableEnd && fresh.length > 0) {
         fresh.dropFirst();
-        this.#gapEnd++;
+        state.gapEnd++;
       }
-      if (this.receiver === null && !this.#loading && never < this.#loadedEnd) {
-        this.#ring.truncate(never - this.#doneBelow);
-        this.#loadedEnd = never;
+      if (this.receiver === null && !state.loading && never < state.loadedEnd) {
+        state.ring.truncate(never - state.doneBelow);
+        state.loadedEnd = never;
       }
       return;
     }
     const keep = this.receiver === null ? never : never + RESIDENT;
-    if (this.#durableEnd <= (this.receiver === null ? keep : keep + RESIDENT)) return;
+    if (state.durableEnd <= (this.receiver === null ? keep : keep + RESIDENT)) return;
     let fresh: EntryRing | null = null;
-    for (let sequence = this.#durableEnd; sequence < this.#tail; sequence++) {
-      const slot = this.#ring.slot(sequence - this.#doneBelow);
+    for (let sequence = state.durableEnd; sequence < state.tail; sequence++) {
+      const slot = state.ring.slot(sequence - state.doneBelow);
       fresh ??= new EntryRing();
-      fresh.push(this.#ring.messages[slot] ?? null, this.#ring.states[slot] ?? 0, this.#ring.extra(slot));
+      fresh.push(state.ring.messages[slot] ?? null, state.ring.states[slot] ?? 0, state.ring.extra(slot));
     }
-    this.#ring.truncate(keep - this.#doneBelow);
-    this.#loadedEnd = keep;
-    this.#gapEnd = this.#durableEnd;
-    this.#fresh = fresh;
+    state.ring.truncate(keep - state.doneBelow);
+    state.loadedEnd = keep;
+    state.gapEnd = state.durableEnd;
+    state.fresh = fresh;
   }
 
   #load(): void {
-    if (this.#loading) return;
-    this.#loading = true;
+    if (this.#state.loading) return;
+    this.#state.loading = true;
     // What joins the gap while this is being read may not be seen by it.
-    const gapEnd = this.#gapEnd;
-    this.context.store.readReferences(this.id, this.#loadedEnd, LOAD_BATCH, this.context.topics).then(
+    const gapEnd = this.#state.gapEnd;
+    this.context.store.readReferences(this.id, this.#state.loadedEnd, LOAD_BATCH, this.context.topics).then(
       (references) => {
-        this.#loading = false;
+        this.#state.loading = false;
         if (this.#ended) return;
         for (const reference of references) {
           const { sequence, message } = reference;
-          if (sequence < this.#loadedEnd) continue;
+          if (sequence < this.#state.loadedEnd) continue;
           if (sequence >= gapEnd) break;
-          if (this.#coldDone?.has(sequence)) continue;
+          if (this.#state.coldDone?.has(sequence)) continue;
           this.#skipTo(sequence);
           let state = reference.qos | STORED;
           if (reference.retain) state |= RETAIN;
-          if (this.#coldReleased?.delete(sequence)) state |= RELEASED | RELEASE_DURABLE | SENT;
+          if (this.#state.coldReleased?.delete(sequence)) state |= RELEASED | RELEASE_DURABLE | SENT;
           const identifiers = reference.identifiers.length === 0 ? null : reference.identifiers;
           const group = reference.group === 0 ? null : this.context.groupById(reference.group);
-          if (this.#ring === NO_ENTRIES) this.#ring = new EntryRing();
-          this.#ring.push(
+          if (this.#state.ring === NO_ENTRIES) this.#state.ring = new EntryRing();
+          this.#state.ring.push(
             message,
             state,
             identifiers === null && group === null ? null : { identifiers, group },
           );
-          this.#loadedEnd++;
-          if (this.#admitBelow !== 0) this.#admit(sequence);
+          this.#state.loadedEnd++;
+          if (this.#state.admitBelow !== 0) this.#admit(sequence);
         }
         // Fewer than asked for is not the end (large bodies): none is, or what lies behind the gap.
         const end = references.at(-1);
         if (end === undefined || end.sequence >= gapEnd) this.#skipGap(gapEnd);
-        if (this.#loadedEnd === this.#gapEnd) this.#closeGap();
+        if (this.#state.loadedEnd === this.#state.gapEnd) this.#closeGap();
         this.#advance();
-        if (this.#gathering) this.#gather();
+        if (this.#state.gathering) this.#gather();
         else this.pump();
       },
       (error: unknown) => {
-        this.#loading = false;
+        this.#state.loading = false;
         this.context.log
           .limited("queue-load", 1)
           .crash("queue", "stored messages could not be read; they stay in the store", error);
         setTimeout(() => {
-          if (this.#gathering) this.#gather();
+          if (this.#state.gathering) this.#gather();
           else this.pump();
         }, LOAD_RETRY_MILLISECONDS).unref();
       },
@@ -1036,11 +1041,11 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
   /** lifo: goes on reading until all is in memory, then does what waited for that. */
   #gather(): void {
     if (this.#ended) return;
-    if (this.#loadedEnd < this.#gapEnd) {
+    if (this.#state.loadedEnd < this.#state.gapEnd) {
       this.#load();
       return;
     }
-    this.#gathering = false;
+    this.#state.gathering = false;
     if (this.receiver !== null) {
       this.#arrange();
       this.pump();
@@ -1052,54 +1057,56 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
 
   /** Sequence numbers up to `sequence` are not in the store: done before, or lost and reported there. */
   #skipTo(sequence: number): void {
-    if (this.#ring.length === 0) {
-      this.#headPacketId = 1 + (sequence % IDS);
-      this.#doneBelow = sequence;
-      this.#cursor = sequence;
-      this.#loadedEnd = sequence;
+    const state = this.#state;
+    if (state.ring.length === 0) {
+      state.headPacketId = 1 + (sequence % IDS);
+      state.doneBelow = sequence;
+      state.cursor = sequence;
+      state.loadedEnd = sequence;
       return;
     }
-    while (this.#loadedEnd < sequence) {
-      this.#ring.push(null, DONE, null);
-      this.#loadedEnd++;
+    while (state.loadedEnd < sequence) {
+      state.ring.push(null, DONE, null);
+      state.loadedEnd++;
     }
   }
 
   /** Nothing more of what is below `end` is in the store. */
   #skipGap(end: number): void {
-    if (this.#loadedEnd < end) this.#skipTo(end);
+    if (this.#state.loadedEnd < end) this.#skipTo(end);
   }
 
   #closeGap(): void {
-    const fresh = this.#fresh;
-    if (fresh !== null && this.#ring === NO_ENTRIES) this.#ring = new EntryRing();
-    const ring = this.#ring;
-    this.#fresh = null;
-    if (this.#coldDone !== null) {
-      for (const sequence of this.#coldDone) if (sequence >= this.#doneEnd) this.#doneEnd = sequence + 1;
+    const own = this.#state;
+    const fresh = own.fresh;
+    if (fresh !== null && own.ring === NO_ENTRIES) own.ring = new EntryRing();
+    const ring = own.ring;
+    own.fresh = null;
+    if (own.coldDone !== null) {
+      for (const sequence of own.coldDone) if (sequence >= own.doneEnd) own.doneEnd = sequence + 1;
     }
-    this.#coldDone = null;
-    this.#coldReleased = null;
+    own.coldDone = null;
+    own.coldReleased = null;
     if (fresh !== null) {
       for (let offset = 0; offset < fresh.length; offset++) {
         const slot = fresh.slot(offset);
         ring.push(fresh.messages[slot] ?? null, fresh.states[slot] ?? 0, fresh.extra(slot));
       }
-      const first = this.#loadedEnd;
-      this.#loadedEnd = this.#tail;
-      this.#gapEnd = this.#tail;
-      for (let sequence = first; sequence < this.#admitBelow; sequence++) this.#admit(sequence);
+      const first = own.loadedEnd;
+      own.loadedEnd = own.tail;
+      own.gapEnd = own.tail;
+      for (let sequence = first; sequence < own.admitBelow; sequence++) this.#admit(sequence);
     }
-    this.#admitBelow = 0;
-    this.#condemned = 0;
+    own.admitBelow = 0;
+    own.condemned = 0;
     // Entries that the store had lost were still counted: everything is in memory now, so count again.
-    this.#waiting = 0;
-    this.#stored = 0;
+    own.waiting = 0;
+    own.stored = 0;
     for (let offset = 0; offset < ring.length; offset++) {
       const state = ring.states[ring.slot(offset)] ?? 0;
       if ((state & DONE) !== 0) continue;
-      if (this.#doneBelow + offset >= this.#cursor) this.#waiting++;
-      if ((state & STORED) !== 0) this.#stored++;
+      if (own.doneBelow + offset >= own.cursor) own.waiting++;
+      if ((state & STORED) !== 0) own.stored++;
     }
   }
 
@@ -1109,7 +1116,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
       const state = ring.states[slot] ?? 0;
       const message = ring.messages[slot] ?? null;
       if (message === null || (state & DONE) !== 0) continue;
-      const sent = first + offset < Math.max(this.#cursor, this.#sentBelow);
+      const sent = first + offset < Math.max(this.#state.cursor, this.#state.sentBelow);
       const group = ring.extra(slot)?.group ?? null;
       if (group !== null && (!sent || (state & QOS_MASK) === 1)) group.redeliver(message, REDELIVERED);
       if ((state & UNSETTLED) !== 0) {
@@ -1122,24 +1129,24 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
 
   /** The head of a queue that has ended and gives back what is on disk: everything before it has been given back. */
   #endedHead(): QueueHead {
-    const cold = this.#coldDone === null ? [] : [...this.#coldDone];
+    const cold = this.#state.coldDone === null ? [] : [...this.#state.coldDone];
     return {
-      doneBelow: this.#doneBelow,
-      done: cold.filter((sequence) => sequence >= this.#doneBelow),
+      doneBelow: this.#state.doneBelow,
+      done: cold.filter((sequence) => sequence >= this.#state.doneBelow),
       released: [],
       incoming: [],
-      next: this.#tail,
-      sentBelow: this.#sentBelow,
-      stored: Math.max(1, this.#stored),
+      next: this.#state.tail,
+      sentBelow: this.#state.sentBelow,
+      stored: Math.max(1, this.#state.stored),
     };
   }
 
   async #redeliverStored(): Promise<void> {
     const { store, topics, log } = this.context;
-    let from = this.#loadedEnd;
-    this.#doneBelow = from;
+    let from = this.#state.loadedEnd;
+    this.#state.doneBelow = from;
     this.#touch();
-    while (from < this.#gapEnd) {
+    while (from < this.#state.gapEnd) {
       let references: StoredReference[];
       try {
         references = await store.readReferences(this.id, from, LOAD_BATCH, topics);
@@ -1152,12 +1159,12 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
       }
       for (const { sequence, qos, group, message } of references) {
         from = sequence + 1;
-        if (sequence >= this.#gapEnd || group === 0 || this.#coldDone?.has(sequence)) continue;
-        if (qos === 2 && sequence < this.#sentBelow) continue;
+        if (sequence >= this.#state.gapEnd || group === 0 || this.#state.coldDone?.has(sequence)) continue;
+        if (qos === 2 && sequence < this.#state.sentBelow) continue;
         this.context.groupById(group)?.redeliver(message, REDELIVERED);
       }
       if (references.length === 0) return;
-      this.#doneBelow = Math.min(from, this.#gapEnd);
+      this.#state.doneBelow = Math.min(from, this.#state.gapEnd);
       this.#touch();
     }
   }
