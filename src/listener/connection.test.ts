@@ -306,6 +306,23 @@ for (const staticRead of [true, false]) {
       assert.match(String(broken.session.closes[0]), /ECONNRESET/);
     });
 
+    it("what came before the peer's end is not lost while reading pauses", async (context) => {
+      const { client, received } = await start(context);
+      const { socket, session } = await client();
+      session.act = (count) => {
+        if (count % 20_000 !== 1) return true;
+        session.connection.pause();
+        setTimeout(() => session.connection.resume(), 20);
+        return false;
+      };
+      const stream = numbered(50_000);
+      socket.end(stream);
+      await until("close", () => session.closes.length === 1);
+      assert.equal(received(), stream.length);
+      assert.deepEqual(payloads(session), inOrder(50_000));
+      assert.deepEqual(session.closes, [null]);
+    });
+
     it("an exception in one session ends that connection only", async (context) => {
       const { client } = await start(context);
       const [bad, good] = [await client(), await client()];
