@@ -148,7 +148,7 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
 
   /** Takes over what an earlier run of the broker stored. Before anything else is done with the queue. */
   restore(head: QueueHead): void {
-    if (head.stored === 0) this.#next = head.next;
+    if (head.stored === 0 && head.doneBelow === head.next) this.#next = head.next;
     else {
       const state = new QueueState(head.doneBelow);
       this.#state = state;
@@ -161,8 +161,11 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
       state.durableSent = head.sentBelow;
       state.stored = head.stored;
       state.waiting = head.stored;
-      if (head.released.length > 0) state.coldReleased = new Set(head.released);
-      if (head.done.length > 0) state.coldDone = new Set(head.done);
+      if (head.stored === 0) this.#skipGap(head.next);
+      else {
+        if (head.released.length > 0) state.coldReleased = new Set(head.released);
+        if (head.done.length > 0) state.coldDone = new Set(head.done);
+      }
     }
     if (head.incoming.length > 0) this.incoming.restore(head.incoming);
   }
@@ -1073,7 +1076,10 @@ export class SubscriberQueue implements Destination, GroupMember, CommitParticip
 
   /** Nothing more of what is below `end` is in the store. */
   #skipGap(end: number): void {
-    if (this.#state.loadedEnd < end) this.#skipTo(end);
+    if (this.#state.loadedEnd >= end) return;
+    this.#skipTo(end);
+    // The stored head does not know it yet, and holds what has been skipped.
+    this.#touch();
   }
 
   #closeGap(): void {
