@@ -16,6 +16,8 @@ export interface LogSink {
 
 /** Text a sink holds at most while its file or reader is slow, in UTF-16 units. */
 const MAX_PENDING = 4 * 1024 * 1024;
+/** After a write the next gathers lines for this long: a storm of connections must not cost a write for each. */
+const GATHER_MS = 20;
 
 function countLines(text: string): number {
   let lines = 0;
@@ -24,13 +26,14 @@ function countLines(text: string): number {
 }
 
 /**
- * Gathers the lines of a loop turn and hands them over in one asynchronous write; while one write runs the next
- * gathers. A failing or slow destination loses lines (counted, reported when it works again), never the broker.
+ * Gathers the lines of a loop turn and hands them over in one asynchronous write; while one write runs, and a moment
+ * longer, the next gathers. A failing or slow destination loses lines (counted, reported when it works again), never the broker.
  */
 export abstract class BufferedSink implements LogSink {
   dropped = 0;
   #pending = "";
   #scheduled = false;
+  #wroteAt = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | undefined;
   #unreported = 0;
 
@@ -40,12 +43,19 @@ export abstract class BufferedSink implements LogSink {
       return;
     }
     this.#pending += text;
-    if (this.#scheduled || this.#running !== undefined) return;
+    if (this.#running === undefined) this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    const start = (): void => {
       this.#scheduled = false;
       this.#start();
-    });
+    };
+    const wait = this.#wroteAt + GATHER_MS - performance.now();
+    if (wait <= 0) setImmediate(start);
+    else setTimeout(start, wait);
   }
 
   async flush(): Promise<void> {
@@ -78,19 +88,19 @@ export abstract class BufferedSink implements LogSink {
     if (this.#running !== undefined || this.#pending === "") return;
     this.#running = this.#drain().finally(() => {
       this.#running = undefined;
+      this.#wroteAt = performance.now();
+      if (this.#pending !== "") this.#schedule();
     });
   }
 
   async #drain(): Promise<void> {
-    while (this.#pending !== "") {
-      const reported = this.#unreported;
-      const text = this.#take();
-      try {
-        await this.put(text);
-      } catch {
-        this.#unreported += reported;
-        this.#lose(text, reported > 0 ? 1 : 0);
-      }
+    const reported = this.#unreported;
+    const text = this.#take();
+    try {
+      await this.put(text);
+    } catch {
+      this.#unreported += reported;
+      this.#lose(text, reported > 0 ? 1 : 0);
     }
   }
 
