@@ -13,8 +13,19 @@ const places = [
   ["--run-dir", ".dev/run"],
 ].flatMap(([option, path]) => [option, join(root, path)]);
 
-become(runtime, [join(root, "src/main.ts"), "vernemq", "foreground", ...places, ...process.argv.slice(2)], {
-  ...process.env,
-  // Makes the broker say where it listens and how to publish a first message.
-  VERNEMQ_DEVELOPMENT: "1",
-});
+become(
+  runtime,
+  [
+    "--max-semi-space-size=16",
+    join(root, "src/main.ts"),
+    "vernemq",
+    "foreground",
+    ...places,
+    ...process.argv.slice(2),
+  ],
+  {
+    ...process.env,
+    // Makes the broker say where it listens and how to publish a first message.
+    VERNEMQ_DEVELOPMENT: "1",
+  },
+);

@@ -48,7 +48,8 @@ export async function start(where: Places, mainFile: string): Promise<number> {
     process.stderr.write(`Unable to write to ${where.directories.log}: ${String(error)}\n`);
     return 1;
   }
-  const child = spawn(process.execPath, [mainFile, "vernemq", "foreground", ...placeArguments(where)], {
+  const argv = [...process.execArgv, mainFile, "vernemq", "foreground", ...placeArguments(where)];
+  const child = spawn(process.execPath, argv, {
     detached: true,
     stdio: ["ignore", output, output],
   });

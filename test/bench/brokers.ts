@@ -44,7 +44,8 @@ function vernemq(directory: string, port: number, row: Row): string {
       "",
     ].join("\n"),
   );
-  const flags = process.env.VERNEMQ_BENCH_NODE_FLAGS ?? "";
+  // As scripts/vernemq has it.
+  const flags = `--max-semi-space-size=16 ${process.env.VERNEMQ_BENCH_NODE_FLAGS ?? ""}`;
   const place = `--conf ${quote(conf)} --data-dir ${quote(join(directory, "data"))} --log-dir ${quote(join(directory, "log"))} --run-dir ${quote(join(directory, "run"))}`;
   return `${quote(process.execPath)} ${flags} ${quote(join(checkout, "src", "main.ts"))} vernemq foreground ${place}`;
 }
