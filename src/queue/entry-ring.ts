@@ -71,6 +71,14 @@ export class EntryRing {
     if (this.extras !== null) this.extras[slot] = null;
   }
 
+  /** Pushes the entries from an offset on into another ring. */
+  copyTo(target: EntryRing, from: number): void {
+    for (let offset = from; offset < this.length; offset++) {
+      const slot = this.slot(offset);
+      target.push(this.messages[slot] ?? null, this.states[slot] ?? 0, this.extra(slot));
+    }
+  }
+
   dropFirst(): void {
     this.messages[this.start] = null;
     if (this.extras !== null) this.extras[this.start] = null;

@@ -1,4 +1,5 @@
-import type { QueuedMessage, SubscriberQueue } from "./subscriber-queue.ts";
+import type { QueuedMessage } from "./queue-page.ts";
+import type { SubscriberQueue } from "./subscriber-queue.ts";
 
 /** How many sequence numbers are looked at, or references read, at once. */
 const PAGE = 256;
