@@ -41,8 +41,19 @@ export function checkTopicName(
   return depth > maximumDepth ? "depth" : depth;
 }
 
+/** Most bytes in UTF-8 for one UTF-16 unit. */
+const LONGEST_CHARACTER = 3;
+/** A million topics are read at start-up: the usual ones cost no buffer. */
+const scratch = Buffer.alloc(1024);
+
 /** Whether a well-formed text is a topic name: not empty, without wildcards and U+0000, not too long. */
 export function isTopicName(text: string): boolean {
-  const bytes = Buffer.from(text);
-  return typeof checkTopicName(bytes, 0, bytes.length, Number.MAX_SAFE_INTEGER) === "number";
+  let bytes = scratch;
+  let length = 0;
+  if (text.length * LONGEST_CHARACTER <= scratch.length) length = scratch.write(text);
+  else {
+    bytes = Buffer.from(text);
+    length = bytes.length;
+  }
+  return typeof checkTopicName(bytes, 0, length, Number.MAX_SAFE_INTEGER) === "number";
 }
