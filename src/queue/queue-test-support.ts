@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { ManualClock } from "../clock/clock.ts";
 import { silentLogger } from "../log/logger.ts";
 import { Counters } from "../metrics/counters.ts";
@@ -374,5 +375,38 @@ export class Settlements implements SettlementListener {
 
   settled(ticket: number): void {
     this.tickets.push(ticket);
+  }
+}
+
+/** Payloads m`first` to m`last`. */
+export function names(first: number, last: number): string[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => `m${first + index}`);
+}
+
+export function publishAll(queue: SubscriberQueue, payloads: readonly string[], qos = 1): void {
+  for (const payload of payloads) publish(queue, payload, qos);
+}
+
+/** The payloads of what was sent, without marks. */
+export function sentPayloads(receiver: RecordingReceiver): string[] {
+  return receiver.take().map((line) => line.split(" ")[1] ?? line);
+}
+
+/** Acknowledges in the order of sending until nothing is in flight; gives the payloads in that order. */
+export async function drain(queue: SubscriberQueue, receiver: RecordingReceiver): Promise<string[]> {
+  const all: string[] = [];
+  for (let turns = 0; ; turns++) {
+    assert.ok(turns < 100_000, "it does not come to an end");
+    const lines = receiver.take();
+    for (const line of lines) {
+      const [, qos = "", id = "", payload = ""] = /^(\d)#(\d+) (\S+)/.exec(line) ?? [];
+      if (qos === "1") assert.ok(queue.onPuback(Number(id)));
+      if (qos === "2") assert.ok(queue.onPubrec(Number(id), 0));
+      if (qos !== "") all.push(payload);
+      if (line.startsWith("pubrel#")) assert.ok(queue.onPubcomp(Number(line.slice(7))));
+    }
+    const { store } = queue.context as ReturnType<typeof testContext>;
+    if (lines.length === 0 && store.idle && store.reads === 0) return all;
+    await store.settle();
   }
 }
