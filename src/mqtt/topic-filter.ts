@@ -93,22 +93,3 @@ export function filterMatches(filter: string, topic: string): boolean {
   }
   return wanted.length === levels.length;
 }
-
-/**
- * Whether the filter `wide` matches every topic name that the filter `narrow` can match; both valid and without
- * `$share/<group>/` (take it off first with `parseTopicFilter`). A topic name is a filter that matches itself.
- */
-export function filterCovers(wide: string, narrow: string): boolean {
-  if (narrow.startsWith("$") && (wide.startsWith("+") || wide.startsWith("#"))) return false;
-  const wanted = topicLevels(wide);
-  // `#` alone needs at least one level, as every topic name has: it means what `+/#` means.
-  const given = narrow === "#" ? ["+", "#"] : topicLevels(narrow);
-  for (let i = 0; i < wanted.length; i++) {
-    const level = wanted[i];
-    if (level === "#") return true;
-    const other = given[i];
-    if (other === undefined || other === "#") return false;
-    if (level !== "+" && level !== other) return false;
-  }
-  return wanted.length === given.length;
-}

@@ -115,9 +115,10 @@ function coversFrom(
   const level = levels[index];
   if (level === undefined) return node.ends;
   if (level === "#") {
-    // A topic has at least one level, so at the first level `#` means what `+/#` means. Further down it also asks
-    // for the parent, which no rule that goes on with another level covers.
-    return index === 0 && node.any?.endsBelow === true;
+    // `#` also asks for its parent, which no rule that goes on with another level covers; but for `#` alone and for `/#`
+    // the parent would be the empty name, which is no topic: there `#` means what `+/#` means.
+    const noParent = index === 0 || (index === 1 && levels[0] === "");
+    return noParent && node.any?.endsBelow === true;
   }
   if (node.any !== null && coversFrom(node.any, levels, index + 1, identity)) return true;
   if (level === "+") return false;
