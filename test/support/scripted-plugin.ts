@@ -139,7 +139,8 @@ export class ScriptedPlugin {
 
   /** All calls until now, of one client or (undefined) those that belong to none. */
   calls(clientId: string | undefined, hook?: string): Call[] {
-    const lines = readFileSync(this.#file, "utf8").split("\n").filter(Boolean);
+    // What follows the last line end is still being written.
+    const lines = readFileSync(this.#file, "utf8").split("\n").slice(0, -1).filter(Boolean);
     return lines
       .map((line): Call => JSON.parse(line))
       .filter((call) => clientIdOf(call) === clientId && (hook === undefined || call.hook === hook));
