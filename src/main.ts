@@ -14,12 +14,15 @@ function programOf(name: string | undefined): Program | undefined {
 }
 
 function chosen(): { readonly program: Program; readonly argv: string[] } | undefined {
+  // In the executable the second word is its path as well, whatever name it was called by.
   const [, script = "", ...argv] = process.argv;
-  const called =
-    programOf(basename(script).replace(/\.(?:exe|[cm]?js|ts)$/, "")) ?? programOf(basename(process.argv0));
-  if (called !== undefined) return { program: called, argv };
-  const program = programOf(argv[0]);
-  return program && { program, argv: argv.slice(1) };
+  const called = [process.argv0, script]
+    .map((path) => programOf(basename(path).replace(/\.(?:exe|[cm]?js|ts)$/i, "")))
+    .find((program) => program !== undefined);
+  // The links are not everywhere: `vernemq vmq-admin session show` does the same as `vmq-admin session show`.
+  const program = called === undefined || called === "vernemq" ? programOf(argv[0]) : undefined;
+  if (program !== undefined) return { program, argv: argv.slice(1) };
+  return called && { program: called, argv };
 }
 
 async function run(program: Program, argv: string[]): Promise<number> {

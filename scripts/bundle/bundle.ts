@@ -50,22 +50,27 @@ export async function buildBundle(entry: string, directory: string): Promise<Bun
   return { file, inputs: inputs.length, bytes: statSync(file).size };
 }
 
-/** classic-level searches its add-on in the folders of its package; in the bundle it is loaded from beside it. */
+/**
+ * classic-level searches its add-on in the folders of its package. The executable has it in the release's lib folder,
+ * the bundle beside itself.
+ */
 const addonBesideBundle: Plugin = {
   name: "addon-beside-bundle",
   setup({ onLoad }) {
     onLoad({ filter: /[\\/]classic-level[\\/]binding\.js$/ }, () => ({
       loader: "js",
       contents: `
-        const path = require("node:path").join(process.env.VERNEMQ_LIB_DIR || __dirname, "${ADDON}");
+        const { dirname, join } = require("node:path");
+        const beside = require("node:sea").isSea() ? join(dirname(dirname(process.execPath)), "lib") : __dirname;
         const addon = { exports: {} };
-        process.dlopen(addon, path);
+        process.dlopen(addon, join(process.env.VERNEMQ_LIB_DIR || beside, "${ADDON}"));
         module.exports = addon.exports;`,
     }));
   },
 };
 
-function addonOf(platform: string, arch: string): string {
+/** The file of classic-level for a platform, from its package. */
+export function addonOf(platform: string, arch: string): string {
   const prebuilds = join(dirname(dirname(import.meta.dirname)), "node_modules/classic-level/prebuilds");
   // macOS has one file for both architectures.
   const folders = [`${platform}-${arch}`, `${platform}-x64+arm64`].map((folder) => join(prebuilds, folder));

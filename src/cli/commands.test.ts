@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { askInfo } from "../admin/control-client.ts";
 import { VERSION } from "../config/version.ts";
 import { restart, start } from "./daemon.ts";
+import { installation } from "./installation.ts";
 import { type Places, places } from "./places.ts";
 
 const MAIN = join(import.meta.dirname, "..", "main.ts");
@@ -49,7 +50,7 @@ describe("the commands", () => {
         runDir: join(directory, "run"),
       },
       {},
-      "/",
+      installation("/"),
     );
   });
   afterEach(async () => {

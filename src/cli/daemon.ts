@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isSea } from "node:sea";
 import { setTimeout as delay } from "node:timers/promises";
 import { askInfo, NotRespondingError, NotRunningError, request } from "../admin/control-client.ts";
 import type { NodeInfo } from "../admin/control-protocol.ts";
@@ -48,7 +49,8 @@ export async function start(where: Places, mainFile: string): Promise<number> {
     process.stderr.write(`Unable to write to ${where.directories.log}: ${String(error)}\n`);
     return 1;
   }
-  const argv = [...process.execArgv, mainFile, "vernemq", "foreground", ...placeArguments(where)];
+  const runtimeArguments = isSea() ? [] : [...process.execArgv, mainFile];
+  const argv = [...runtimeArguments, "vernemq", "foreground", ...placeArguments(where)];
   const child = spawn(process.execPath, argv, {
     detached: true,
     stdio: ["ignore", output, output],

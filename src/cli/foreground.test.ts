@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { askInfo, request } from "../admin/control-client.ts";
 import { type ForegroundOptions, runForeground } from "./foreground.ts";
+import { installation } from "./installation.ts";
 import { failures, startTestNode } from "./node-test-support.ts";
 import { places } from "./places.ts";
 import type { SignalSource } from "./signals.ts";
@@ -36,7 +37,11 @@ describe("a node in the foreground", () => {
       onCrash: (listener) => on("crash", listener),
     };
     return {
-      places: places({ conf: join(directory, "none.conf"), logDir: directory, runDir: directory }, {}, "/"),
+      places: places(
+        { conf: join(directory, "none.conf"), logDir: directory, runDir: directory },
+        {},
+        installation("/"),
+      ),
       startNode: startTestNode,
       signals,
       env: {},
@@ -117,7 +122,7 @@ describe("a node in the foreground", () => {
   it("says when its run directory cannot be used", async () => {
     const file = join(directory, "file");
     writeFileSync(file, "");
-    const where = places({ runDir: join(file, "run"), logDir: directory }, {}, "/");
+    const where = places({ runDir: join(file, "run"), logDir: directory }, {}, installation("/"));
     assert.equal(await runForeground(options({ places: where })), 1);
     assert.match(stderr, /^Unable to access .*file\/run: /);
   });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fakePorts } from "../admin/admin-test-support.ts";
 import { createLogger } from "../log/logger.ts";
 import { runForeground } from "./foreground.ts";
+import { installation } from "./installation.ts";
 import { places } from "./places.ts";
 import type { StartNode } from "./running-node.ts";
 import { processSignals } from "./signals.ts";
@@ -59,7 +60,7 @@ if (import.meta.main) {
   const where = places(
     { conf: option("--conf"), logDir: option("--log-dir"), runDir: option("--run-dir") },
     process.env,
-    "/",
+    installation("/"),
   );
   writeFileSync(join(where.directories.log, "argv"), argv.join(" "));
   const keepAlive = setInterval(() => undefined, 60_000);

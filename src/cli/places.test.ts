@@ -3,12 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { installation } from "./installation.ts";
 import { openFilesLimit, openFilesWarning } from "./open-files.ts";
 import { placeArguments, places } from "./places.ts";
 
 describe("places", () => {
   it("lie below the root of the installation by default", () => {
-    const { confFile, directories, given } = places({}, {}, "/opt/vernemq");
+    const { confFile, directories, given } = places({}, {}, installation("/opt/vernemq"));
     assert.equal(confFile, "/opt/vernemq/etc/vernemq.conf");
     assert.deepEqual(directories, {
       etc: "/opt/vernemq/etc",
@@ -28,7 +29,7 @@ describe("places", () => {
       VERNEMQ_LOG_DIR: "",
       VERNEMQ_RUN_DIR: "/e/run",
     };
-    const where = places({ dataDir: "/o/data" }, env, "/opt/vernemq");
+    const where = places({ dataDir: "/o/data" }, env, installation("/opt/vernemq"));
     assert.equal(where.confFile, "/e/x.conf");
     assert.deepEqual(where.given, { data: "/o/data", run: "/e/run" });
     assert.equal(where.directories.log, "/opt/vernemq/log");

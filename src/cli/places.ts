@@ -1,5 +1,6 @@
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Directories } from "../config/directories.ts";
+import type { Installation } from "./installation.ts";
 
 /** Where a node has its files, as given on the command line, by the environment, or by the installation. */
 export interface Places {
@@ -17,28 +18,23 @@ export interface PlaceOptions {
   readonly runDir?: string | undefined;
 }
 
-/** The root of the installation (or checkout): the directory above the one with the program. */
-export function installationRoot(mainFile: string): string {
-  return dirname(dirname(mainFile));
-}
-
 function absolute(path: string | undefined): string | undefined {
   return path === undefined || path === "" ? undefined : resolve(path);
 }
 
 /**
- * Options go before VERNEMQ_CONF, VERNEMQ_DATA_DIR, VERNEMQ_LOG_DIR and VERNEMQ_RUN_DIR, these before the layout of the
- * installation: etc, data, log, run, lib and share below its root.
+ * Options go before VERNEMQ_CONF, VERNEMQ_DATA_DIR, VERNEMQ_LOG_DIR and VERNEMQ_RUN_DIR, these before the places of the
+ * installation.
  */
 export function places(
   options: PlaceOptions,
   env: Readonly<Record<string, string | undefined>>,
-  root: string,
+  installation: Installation,
 ): Places {
   const data = absolute(options.dataDir) ?? absolute(env.VERNEMQ_DATA_DIR);
   const log = absolute(options.logDir) ?? absolute(env.VERNEMQ_LOG_DIR);
   const run = absolute(options.runDir) ?? absolute(env.VERNEMQ_RUN_DIR);
-  const confFile = absolute(options.conf) ?? absolute(env.VERNEMQ_CONF) ?? join(root, "etc", "vernemq.conf");
+  const confFile = absolute(options.conf) ?? absolute(env.VERNEMQ_CONF) ?? installation.confFile;
   const given = {
     ...(data !== undefined && { data }),
     ...(log !== undefined && { log }),
@@ -48,11 +44,11 @@ export function places(
     confFile,
     given,
     directories: {
-      data: join(root, "data"),
-      log: join(root, "log"),
-      run: join(root, "run"),
-      lib: join(root, "lib"),
-      share: join(root, "share"),
+      data: installation.data,
+      log: installation.log,
+      run: installation.run,
+      lib: installation.lib,
+      share: installation.share,
       etc: dirname(confFile),
       ...given,
     },

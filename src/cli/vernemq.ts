@@ -1,8 +1,9 @@
 import { Command, CommanderError } from "commander";
 import type { CommandOutput } from "../config/commands.ts";
 import { VERSION } from "../config/version.ts";
+import { installation, installationRoot } from "./installation.ts";
 import { openFilesLimit, openFilesWarning } from "./open-files.ts";
-import { installationRoot, type PlaceOptions, type Places, places } from "./places.ts";
+import { type PlaceOptions, type Places, places } from "./places.ts";
 
 /**
  * Threads for the store's writes and for log files, so that neither waits for the other. Counts only when it is set
@@ -61,7 +62,7 @@ async function runNode(where: Places, prompt: boolean): Promise<number> {
 function program(mainFile: string, status: Status): Command {
   const vernemq = new Command("vernemq");
   const root = installationRoot(mainFile);
-  const where = (): Places => places(vernemq.opts<PlaceOptions>(), process.env, root);
+  const where = (): Places => places(vernemq.opts<PlaceOptions>(), process.env, installation(root));
   const running = async (result: number | Promise<number>): Promise<void> => {
     status.value = await result;
   };

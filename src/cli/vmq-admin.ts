@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { NotRunningError } from "../admin/control-client.ts";
-import { installationRoot, type PlaceOptions, type Places, places } from "./places.ts";
+import { installation, installationRoot } from "./installation.ts";
+import { type PlaceOptions, type Places, places } from "./places.ts";
 import { runRemote } from "./remote.ts";
 
 const PLACE_FLAGS: ReadonlyMap<string, keyof PlaceOptions> = new Map([
@@ -30,7 +31,7 @@ function takePlaces(
     logDir: values.get("logDir"),
     runDir: values.get("runDir"),
   };
-  return { where: places(options, process.env, installationRoot(mainFile)), command };
+  return { where: places(options, process.env, installation(installationRoot(mainFile))), command };
 }
 
 async function write(stream: NodeJS.WriteStream, text: string): Promise<void> {

@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+
+/** Where an installation keeps its files, as absolute paths. */
+export interface Installation {
+  readonly confFile: string;
+  readonly data: string;
+  readonly log: string;
+  readonly run: string;
+  readonly lib: string;
+  readonly share: string;
+}
+
+const KEYS = ["conf", "data", "log", "run", "lib", "share"];
+
+/** Packages put configuration, data and logs elsewhere, and say so in this file below the root. */
+const FILE = join("lib", "installation.json");
+
+/** The root of the installation (or checkout): the directory above the one with the program. */
+export function installationRoot(mainFile: string): string {
+  return dirname(dirname(mainFile));
+}
+
+/**
+ * The places of the installation: etc/vernemq.conf, data, log, run, lib and share below the root, but for what
+ * lib/installation.json has under `conf`, `data`, `log`, `run`, `lib` and `share` (a relative path begins at the root).
+ *
+ * @throws {Error} that names the file when it is none of that
+ */
+export function installation(root: string): Installation {
+  const moved = readMoved(join(root, FILE));
+  const place = (key: string, otherwise: string): string => resolve(root, moved.get(key) ?? otherwise);
+  return {
+    confFile: place("conf", "etc/vernemq.conf"),
+    data: place("data", "data"),
+    log: place("log", "log"),
+    run: place("run", "run"),
+    lib: place("lib", "lib"),
+    share: place("share", "share"),
+  };
+}
+
+function readMoved(file: string): ReadonlyMap<string, string> {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
+      return new Map();
+    throw error;
+  }
+  return parseMoved(text, file);
+}
+
+function parseMoved(text: string, file: string): ReadonlyMap<string, string> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Error(`${file} is not JSON`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new Error(`${file} does not hold an object`);
+  const moved = new Map<string, string>();
+  for (const [key, path] of Object.entries(value)) {
+    if (!KEYS.includes(key)) throw new Error(`${file} has the key ${key}; known are ${KEYS.join(", ")}`);
+    if (typeof path !== "string" || path === "") throw new Error(`${file}: ${key} is not a path`);
+    moved.set(key, path);
+  }
+  return moved;
+}
