@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import fc from "fast-check";
 import { decode, packet } from "../mqtt/frame-decoder-test-support.ts";
+import { frameLength } from "../mqtt/frame-header.ts";
 import { BLOCK_SIZE } from "./block-pool.ts";
 import { startListener, until } from "./listener-test-support.ts";
 
@@ -89,7 +90,16 @@ for (const staticRead of [true, false]) {
         await send(STREAM.subarray(at));
         assert.deepEqual(session.packets.splice(0), PACKETS, `split at ${at}`);
       }
-      for (const byte of STREAM) await send(Buffer.from([byte]));
+      let end = frameLength(STREAM, 0, STREAM.length);
+      let complete = 0;
+      for (const [at, byte] of STREAM.entries()) {
+        await send(Buffer.from([byte]));
+        if (at + 1 === end) {
+          complete++;
+          end += frameLength(STREAM, end, STREAM.length);
+        }
+        assert.equal(session.packets.length, complete, `after byte ${at}`);
+      }
       assert.deepEqual(session.packets, PACKETS);
     });
 

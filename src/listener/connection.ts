@@ -1,12 +1,12 @@
-import { Socket } from "node:net";
 import type { Counters } from "../metrics/counters.ts";
 import { Metric } from "../metrics/metric.ts";
 import { decodeFrames, type PacketHandler } from "../mqtt/frame-decoder.ts";
 import { frameLength } from "../mqtt/frame-header.ts";
+import type { Peer } from "../session/peer.ts";
 import type { Transport, TransportHandler } from "../session/transport.ts";
 import { BLOCK_SIZE, giveBlock, takeBlock } from "./block-pool.ts";
+import type { ByteStream, StreamReceiver } from "./byte-stream.ts";
 import { flushList } from "./flush-list.ts";
-import { staticReadBuffer } from "./static-read.ts";
 
 const NO_BLOCK = Buffer.alloc(0);
 /** The longest fixed header: what has to be there before the length of a frame is known. */
@@ -22,20 +22,27 @@ export interface ConnectionHandler extends PacketHandler, TransportHandler {
   onFault(error: unknown): void;
 }
 
-/** Sockets find their connection here, so that listeners are shared functions instead of closures. */
-const connections = new WeakMap<Socket, Connection>();
+/** How a stream treats what is written to it. */
+export interface WriteRules {
+  /** Bytes that may wait for a slow reader before `writable` turns false. */
+  readonly limit: number;
+  /** The stream may read what was written until it says that it is done, although it has counted it as taken. */
+  readonly untilDone: boolean;
+}
 
 /**
- * One TCP connection: chunks of bytes become frames for the session, and the session's bytes leave with one write per
- * turn. An idle connection owns no buffer.
+ * One connection: chunks of bytes become frames for the session, and the session's bytes leave with one write per turn.
+ * An idle connection owns no buffer.
  */
-export class Connection implements Transport {
+export class Connection implements Transport, StreamReceiver {
   block: Buffer;
   writable: boolean;
-  readonly #socket: Socket;
+  readonly peer: Peer;
+  readonly #stream: ByteStream;
   readonly #handler: ConnectionHandler;
   readonly #counters: Counters;
   readonly #writeLimit: number;
+  readonly #untilDone: boolean;
   #used: number;
   #listed: boolean;
   #kept: Buffer | null;
@@ -49,22 +56,24 @@ export class Connection implements Transport {
   readonly #siblings: Set<Connection>;
 
   /**
-   * Takes an accepted socket: one that reads into the static buffer with `onStaticRead`, or an ordinary one.
-   * `makeHandler` is called with the new connection. `writeLimit` is how many bytes may wait for a slow reader before
-   * `writable` turns false. It leaves `siblings` when it has closed.
+   * `makeHandler` is called with the new connection, which leaves `siblings` when it has closed. Whoever makes it lets
+   * it hear of the stream from then on, and resumes the stream.
    */
   constructor(
-    socket: Socket,
-    staticRead: boolean,
+    stream: ByteStream,
+    peer: Peer,
     makeHandler: (connection: Connection) => ConnectionHandler,
     counters: Counters,
-    writeLimit: number,
+    { limit, untilDone }: WriteRules,
     siblings: Set<Connection>,
   ) {
     this.block = NO_BLOCK;
     this.writable = true;
+    this.peer = peer;
+    this.#stream = stream;
     this.#counters = counters;
-    this.#writeLimit = writeLimit;
+    this.#writeLimit = limit;
+    this.#untilDone = untilDone;
     this.#used = 0;
     this.#listed = false;
     this.#kept = null;
@@ -76,22 +85,7 @@ export class Connection implements Transport {
     this.#ending = false;
     this.#error = null;
     this.#siblings = siblings;
-    this.#socket = socket;
-    connections.set(socket, this);
-    if (!staticRead) socket.on("data", onData);
-    socket.on("drain", onDrain);
-    socket.on("error", onError);
-    socket.on("close", onClose);
     this.#handler = makeHandler(this);
-    socket.resume();
-  }
-
-  get peerAddress(): string {
-    return this.#socket.remoteAddress ?? "unknown";
-  }
-
-  get peerPort(): number {
-    return this.#socket.remotePort ?? 0;
   }
 
   reserve(size: number): number {
@@ -115,17 +109,22 @@ export class Connection implements Transport {
     if (this.#used > 0) this.#write();
   }
 
+  /** The session does not want to read at present. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#socket.pause();
+    this.#stream.pause();
   }
 
   resume(): void {
     if (!this.#paused || this.#closed) return;
     this.#paused = false;
     if (!this.#decoding) this.#decodeKept();
-    if (!this.#paused && !this.#closed) this.#socket.resume();
+    if (!this.#paused && !this.#closed) this.#stream.resume();
   }
 
   end(): void {
@@ -133,16 +132,16 @@ export class Connection implements Transport {
     this.#ending = true;
     if (this.#used > 0) this.#write();
     this.#kept = null;
-    const socket = this.#socket;
-    socket.end();
+    const stream = this.#stream;
+    stream.end();
     // The peer's bytes are of no interest any more, but its end of the connection is.
-    socket.resume();
-    setTimeout(destroySocket, CLOSE_DEADLINE, socket).unref();
+    stream.resume();
+    setTimeout(destroyStream, CLOSE_DEADLINE, stream).unref();
   }
 
   destroy(): void {
     this.#kept = null;
-    this.#socket.destroy();
+    this.#stream.destroy();
   }
 
   /** Bytes of one read; they are valid during the call only. */
@@ -204,24 +203,31 @@ export class Connection implements Transport {
       giveBlock(block);
       return;
     }
-    const socket = this.#socket;
+    const stream = this.#stream;
     this.#counters.add(Metric.bytes_sent, used);
-    socket.write(used === block.length ? block : block.subarray(0, used));
-    const waiting = socket.writableLength;
-    if (waiting === 0) giveBlock(block);
-    else if (waiting > this.#writeLimit) this.writable = false;
+    const bytes = used === block.length ? block : block.subarray(0, used);
+    if (this.#untilDone) {
+      // Closed with an error somebody may still hold it: it is left to the garbage collector.
+      stream.write(bytes, (error) => error ?? giveBlock(block));
+    } else stream.write(bytes);
+    const waiting = stream.writableLength;
+    if (waiting === 0) {
+      if (!this.#untilDone) giveBlock(block);
+    } else if (waiting > this.#writeLimit) this.writable = false;
   }
 
   /** Adds to the kept partial frame just what completes it; returns where the chunk goes on. */
   #completeKept(chunk: Buffer, end: number): number {
     let at = 0;
     while (at < end && this.#kept !== null) {
-      const needed = frameLength(this.#kept, 0, this.#keptLength);
+      let needed = frameLength(this.#kept, 0, this.#keptLength);
       // A malformed header is complete enough: the decoder says what is wrong with it.
       const wanted = needed > 0 ? needed : needed < 0 ? this.#keptLength : this.#keptLength + 1;
       const take = Math.min(end - at, Math.max(0, wanted - this.#keptLength));
       this.#keep(chunk, at, at + take);
       at += take;
+      // The header may just have become complete, and with it a packet that has nothing else.
+      if (needed === 0) needed = frameLength(this.#kept, 0, this.#keptLength);
       if (needed === 0 && this.#keptLength <= LONGEST_HEADER) continue;
       if (needed > this.#keptLength && this.#headerSeen) return at;
       // With its header complete the decoder has a look at a packet once: it may be too large, or of a wrong kind.
@@ -261,28 +267,6 @@ export class Connection implements Transport {
   }
 }
 
-/** What sockets with the static buffer call when bytes have come. */
-export function onStaticRead(this: unknown, length: number): boolean {
-  if (this instanceof Socket) connections.get(this)?.received(staticReadBuffer(), length);
-  return true;
-}
-
-function onData(this: Socket, chunk: Buffer): void {
-  connections.get(this)?.received(chunk, chunk.length);
-}
-
-function onDrain(this: Socket): void {
-  connections.get(this)?.drained();
-}
-
-function onError(this: Socket, error: Error): void {
-  connections.get(this)?.failed(error);
-}
-
-function onClose(this: Socket): void {
-  connections.get(this)?.closed();
-}
-
-function destroySocket(socket: Socket): void {
-  socket.destroy();
+function destroyStream(stream: ByteStream): void {
+  stream.destroy();
 }

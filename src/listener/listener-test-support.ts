@@ -1,12 +1,14 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import type { TestContext } from "node:test";
+import { ManualClock } from "../clock/clock.ts";
+import { TimerWheel } from "../clock/timer-wheel.ts";
 import { silentLogger } from "../log/logger.ts";
 import { Metric } from "../metrics/metric.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { Recorder } from "../mqtt/frame-decoder-test-support.ts";
 import type { Connection, ConnectionHandler } from "./connection.ts";
-import { TcpListener, type TcpListenerOptions } from "./tcp-listener.ts";
+import { MqttListener, type MqttListenerOptions } from "./mqtt-listener.ts";
 
 /** Resolves as soon as `ready` holds; rejects after ten seconds. */
 export async function until(what: string, ready: () => boolean): Promise<void> {
@@ -60,16 +62,22 @@ export class RecordingSession extends Recorder implements ConnectionHandler {
 }
 
 /** A listener on a port of its own. */
-export async function startListener(context: TestContext, options: Partial<TcpListenerOptions> = {}) {
+export async function startListener(context: TestContext, options: Partial<MqttListenerOptions> = {}) {
   const { counters } = new Metrics();
+  const clock = new ManualClock();
+  const wheel = new TimerWheel(clock, 100, (error) => {
+    throw error;
+  });
   const sessions: RecordingSession[] = [];
-  const listener = new TcpListener(
+  const listener = new MqttListener(
     {
       name: "test",
-      address: { kind: "ip", host: "127.0.0.1", port: 0 },
+      kind: "tcp",
+      address: { kind: "ip", host: "127.0.0.1", family: 4, port: 0 },
       maxConnections: Number.POSITIVE_INFINITY,
       writeLimit: 64 * 1024,
       staticRead: true,
+      stages: [],
       ...options,
     },
     (connection) => {
@@ -77,15 +85,14 @@ export async function startListener(context: TestContext, options: Partial<TcpLi
       sessions.push(session);
       return session;
     },
-    counters,
-    silentLogger,
+    { counters, wheel, log: silentLogger },
   );
   await listener.listen();
   context.after(() => {
     listener.stopAccepting();
     listener.destroyAll();
   });
-  const { address } = listener.options;
+  const { address } = listener;
 
   /** A client and the session it got. */
   async function client(): Promise<{ socket: Socket; session: RecordingSession }> {
@@ -101,5 +108,13 @@ export async function startListener(context: TestContext, options: Partial<TcpLi
     return { socket, session };
   }
 
-  return { listener, sessions, client, received: () => counters.value(Metric.bytes_received) };
+  return {
+    listener,
+    sessions,
+    client,
+    clock,
+    wheel,
+    counters,
+    received: () => counters.value(Metric.bytes_received),
+  };
 }

@@ -1,10 +1,10 @@
 import type { ListenerConfiguration } from "../config/listeners.ts";
-import type { TcpListener } from "../listener/tcp-listener.ts";
+import type { MqttListener } from "../listener/mqtt-listener.ts";
 import type { ListenerRules } from "../session/settings.ts";
 
 /** A listener of the node, with what it was made from. */
 export interface ListenerEntry {
-  readonly listener: TcpListener;
+  readonly listener: MqttListener;
   readonly rules: ListenerRules;
   readonly configuration: ListenerConfiguration;
 }
@@ -31,8 +31,10 @@ export interface ListenerDirectory {
   listeners(): Iterable<ListenerDescription>;
 }
 
-export function listenerDirectory(entries: readonly ListenerEntry[]): ListenerDirectory {
-  return { listeners: () => entries.map(describe) };
+export function listenerDirectory(listeners: {
+  readonly entries: readonly ListenerEntry[];
+}): ListenerDirectory {
+  return { listeners: () => listeners.entries.map(describe) };
 }
 
 function describe({ listener, rules, configuration }: ListenerEntry): ListenerDescription {
@@ -42,7 +44,7 @@ function describe({ listener, rules, configuration }: ListenerEntry): ListenerDe
     status: listener.listening ? "running" : "suspended",
     address: rules.address,
     // The real one when port 0 was configured.
-    port: listener.listening ? listener.port : rules.port,
+    port: listener.port,
     mountpoint: rules.mountpoint,
     maxConnections: Number.isFinite(maxConnections) ? maxConnections : "infinity",
     activeConnections: listener.active,

@@ -11,7 +11,7 @@ const SUBSCRIPTION_WEIGHT = 24;
 /** Provides the metrics that are read when they are asked for. Returns what ends the observation of the process. */
 export function provideMetrics(
   { metrics, mountpoints, registry }: Pick<NodeParts, "metrics" | "mountpoints" | "registry">,
-  listeners: readonly ListenerEntry[],
+  listeners: { readonly entries: readonly ListenerEntry[] },
 ): () => void {
   const { retained } = mountpoints;
   metrics.provide("router_subscriptions", () => sum(mountpoints.all(), subscriptionsOf));
@@ -20,9 +20,7 @@ export function provideMetrics(
   metrics.provide("retain_memory", () => retained.bytes);
   metrics.provide("queue_processes", () => registry.count);
   const activeOf = (...kinds: readonly string[]): number =>
-    sum(listeners, ({ configuration, listener }) =>
-      kinds.includes(configuration.kind) ? listener.active : 0,
-    );
+    sum(listeners.entries, ({ listener }) => (kinds.includes(listener.kind) ? listener.active : 0));
   metrics.provide("active_mqtt_connections", () => activeOf("tcp", "ssl"));
   metrics.provide("active_mqttws_connections", () => activeOf("ws", "wss"));
   metrics.provide("total_active_connections", () => activeOf("tcp", "ssl", "ws", "wss"));

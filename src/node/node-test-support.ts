@@ -13,6 +13,7 @@ import { createPluginRuntime } from "../plugin/runtime.ts";
 import { Registry } from "../registry/registry.ts";
 import { NEVER } from "../registry/subscriber.ts";
 import { subscriptionOptions } from "../routing/subscription-options.ts";
+import type { Peer } from "../session/peer.ts";
 import { procedures } from "../session/procedures.ts";
 import { PublishWriter } from "../session/publish-writer.ts";
 import { Session } from "../session/session.ts";
@@ -34,8 +35,7 @@ export class TestTransport implements Transport {
   /** Who gets what is fed. */
   handler: PacketHandler | null = null;
   #kept = Buffer.alloc(0);
-  readonly peerAddress = "192.0.2.7";
-  readonly peerPort = 40_000;
+  peer: Peer = { address: "192.0.2.7", port: 40_000, identity: null, certificate: null };
   #used = 0;
 
   /** All that was sent. */
@@ -140,6 +140,7 @@ export async function testNode(
         settings,
         listener: {
           type: "mqtt",
+          kind: "tcp",
           name: "test",
           address: "127.0.0.1",
           port: 1883,
@@ -160,7 +161,7 @@ export async function testNode(
         writer,
         publication,
         mountpoint: (name) => mountpoints.of(name),
-        stopping: false,
+        gate: { refusal: () => null },
       },
       transport,
       procedures,

@@ -160,8 +160,8 @@ function connectionOf(session: Session, { queue }: Subscriber, names: Names): Co
   return {
     id: `<session.${names.of(session)}>`,
     user: session.identity.username ?? undefined,
-    peerHost: transport.peerAddress,
-    peerPort: transport.peerPort,
+    peerHost: transport.peer.address,
+    peerPort: transport.peer.port,
     protocol: session.protocol + (session.bridge ? BRIDGE : 0),
     waitingAcks: queue.inflight,
     startedAt: session.connectedAt,

@@ -4,6 +4,7 @@ import { connackReturnSlots, ReasonMetric, reasonSlot } from "../metrics/reason-
 import type { Connack, ConnackProperties, Connect, ProtocolVersion } from "../mqtt/packet.ts";
 import { ReasonCode, reasonCodeName, returnCodeOf } from "../mqtt/reason-code.ts";
 import type { ChainResult, HookError } from "../plugin/answer.ts";
+import type { ConnectionOptions } from "../plugin/hook.ts";
 import type { RegisterModifiersM5, RegisterProperties } from "../plugin/modifiers.ts";
 import { PublishPermission } from "../plugin/publish-permission.ts";
 import type { Subscriber } from "../registry/subscriber.ts";
@@ -43,8 +44,9 @@ export function handleConnect(session: Session, packet: Connect): void {
   session.problemInformation = packet.properties.requestProblemInformation ?? true;
   session.maximumPacketSize = packet.properties.maximumPacketSize ?? 0;
   services.counters.increment(Metric.mqtt_connect_received_v4 + session.v5);
-  if (services.stopping) {
-    refuse(session, ReasonCode.ServerUnavailable, "the broker is shutting down");
+  const refusal = services.gate.refusal();
+  if (refusal !== null) {
+    refuse(session, refusal.reasonCode, refusal.text);
     return;
   }
   if (!listener.allowedProtocolVersions.has(packet.level)) {
@@ -53,7 +55,7 @@ export function handleConnect(session: Session, packet: Connect): void {
       session,
       ReasonCode.UnsupportedProtocolVersion,
       `protocol level ${packet.level} is not in allowed_protocol_versions; to allow it: ` +
-        `listener.tcp.allowed_protocol_versions = ${allowed}`,
+        `listener.${listener.kind}.allowed_protocol_versions = ${allowed}`,
     );
     return;
   }
@@ -123,7 +125,7 @@ function takeClientId(session: Session, packet: Connect): boolean {
     clientId = `anon-${randomUUID()}`;
   }
   session.identity = {
-    username: packet.username ?? null,
+    username: session.transport.peer.identity ?? packet.username ?? null,
     subscriberId: { mountpoint: session.mountpoint.name, clientId },
   };
   return true;
@@ -142,20 +144,31 @@ function authenticate(session: Session, packet: Connect, authentication: Admissi
 function ask(session: Session, packet: Connect): Verdict | Promise<Verdict> {
   const { chains, listener } = session.services;
   const { username, subscriberId } = session.identity;
-  const peer = { address: session.transport.peerAddress, port: session.transport.peerPort };
-  const connection = listener.forwardConnectionOptions
-    ? {
-        connection: {
-          listenerAddress: listener.address,
-          listenerPort: listener.port,
-          listenerType: listener.type,
-        },
-      }
-    : {};
+  const peer = addressOf(session);
+  const connection = listener.forwardConnectionOptions ? connectionOptions(session) : {};
   const request = { peer, subscriberId, username, password: packet.password ?? null, ...connection };
   if (session.v5 === 0) return chains.auth_on_register.run({ ...request, cleanSession: packet.clean });
   const { properties } = packet;
   return chains.auth_on_register_m5.run({ ...request, cleanStart: packet.clean, properties });
+}
+
+/** Plugins get an object of their own. */
+function addressOf({ transport }: Session): { readonly address: string; readonly port: number } {
+  return { address: transport.peer.address, port: transport.peer.port };
+}
+
+/** What plugins are told of the listener and the client's certificate. */
+function connectionOptions({ services, transport }: Session): { readonly connection: ConnectionOptions } {
+  const { address, port, type } = services.listener;
+  const der = transport.peer.certificate?.der ?? null;
+  return {
+    connection: {
+      listenerAddress: address,
+      listenerPort: port,
+      listenerType: type,
+      ...(der === null ? {} : { clientCertificate: der }),
+    },
+  };
 }
 
 function admit(
@@ -288,7 +301,7 @@ function accept(
   );
   if (settings.maxMessageRate > 0) session.rate = new RateLimit(settings.maxMessageRate, wheel.time);
   const { subscriberId, username } = session.identity;
-  const peer = { address: session.transport.peerAddress, port: session.transport.peerPort };
+  const peer = addressOf(session);
   if (session.v5 === 0) {
     if (!chains.on_register.isEmpty) chains.on_register.run({ peer, subscriberId, username });
   } else if (!chains.on_register_m5.isEmpty) {

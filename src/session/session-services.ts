@@ -7,6 +7,7 @@ import type { HookChains } from "../plugin/chains.ts";
 import type { Mountpoint } from "../registry/mountpoint.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { MessageStore } from "../store/participant.ts";
+import type { ConnectGate } from "./connect-gate.ts";
 import type { PublishWriter } from "./publish-writer.ts";
 import type { ListenerRules, SessionSettings } from "./settings.ts";
 
@@ -25,6 +26,5 @@ export interface SessionServices {
   /** The reused publication of the thread. */
   readonly publication: Publication;
   mountpoint(name: string): Mountpoint;
-  /** True while the node goes down: connections are refused. */
-  readonly stopping: boolean;
+  readonly gate: ConnectGate;
 }

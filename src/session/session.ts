@@ -15,6 +15,7 @@ import type { SubscriberQueue } from "../queue/subscriber-queue.ts";
 import type { Mountpoint } from "../registry/mountpoint.ts";
 import type { SessionHandle } from "../registry/subscriber.ts";
 import { type AcknowledgementSink, Acknowledgements } from "./acknowledgements.ts";
+import { peerText } from "./peer.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { Phase, PUBACK, PUBCOMP, PUBREC, PUBREL, SessionOutput } from "./session-output.ts";
 import type { SessionServices } from "./session-services.ts";
@@ -139,7 +140,7 @@ export class Session
 
   /** Where it comes from, for log lines. */
   get peer(): string {
-    return `${this.transport.peerAddress}:${this.transport.peerPort}`;
+    return peerText(this.transport.peer);
   }
 
   onPublish(publication: Publication): boolean {

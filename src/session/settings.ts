@@ -41,6 +41,8 @@ export interface SessionSettings {
 export interface ListenerRules {
   /** `mqtt`, `mqtts`, `mqttws`, `mqttwss`: as commands and plugins see it. */
   readonly type: string;
+  /** The same as in the keys of vernemq.conf: `tcp`, `ssl`, `ws`, `wss`. */
+  readonly kind: string;
   readonly name: string;
   readonly address: string;
   readonly port: number;

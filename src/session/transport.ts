@@ -1,3 +1,5 @@
+import type { Peer } from "./peer.ts";
+
 /** Where the bytes of a session go and come from. A session knows no sockets. */
 export interface Transport {
   /** The output block that is being filled; changes with every `reserve`. */
@@ -14,8 +16,7 @@ export interface Transport {
   end(): void;
   /** Closes at once. */
   destroy(): void;
-  readonly peerAddress: string;
-  readonly peerPort: number;
+  readonly peer: Peer;
 }
 
 /** The session side of a transport. */

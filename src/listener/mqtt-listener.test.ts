@@ -10,7 +10,7 @@ import { startListener, until } from "./listener-test-support.ts";
 
 const PING = packet(0xc0, "");
 
-describe("TcpListener", () => {
+describe("MqttListener", () => {
   for (const staticRead of [true, false]) {
     it(`takes no more than max_connections, counts, and has room again (static reads: ${staticRead})`, async (context) => {
       const { listener, client, sessions } = await startListener(context, { staticRead, maxConnections: 2 });
@@ -43,7 +43,7 @@ describe("TcpListener", () => {
 
   it("says why it cannot listen", async (context) => {
     const { listener } = await startListener(context);
-    const address = { kind: "ip", host: "127.0.0.1", port: listener.port } as const;
+    const address = { kind: "ip", host: "127.0.0.1", family: 4, port: listener.port } as const;
     await assert.rejects(startListener(context, { address }), /EADDRINUSE/);
   });
 

@@ -1,0 +1,170 @@
+import type { Socket } from "node:net";
+import type { Timed, TimerWheel } from "../clock/timer-wheel.ts";
+import type { Peer } from "../session/peer.ts";
+import type { MessageStream, StreamReceiver } from "./byte-stream.ts";
+import type { Intake, IntakeStage } from "./intake-stage.ts";
+import { handOver, observeSocket, readSocket, stopReadingSocket } from "./socket-events.ts";
+
+/** Who has let connections in and hears what became of them. Each arrival ends with one of these calls. */
+export interface ArrivalOwner {
+  /** All stages are behind it. */
+  arrived(arrival: Arrival): void;
+  /** A stage has refused it, or its time is over; `reason` is for the log. It is cut off afterwards. */
+  refused(arrival: Arrival, reason: string, late: boolean): void;
+  /** A stage threw. It is cut off afterwards. */
+  faulted(arrival: Arrival, error: unknown): void;
+  /** The peer has gone before a session was made. */
+  vanished(arrival: Arrival): void;
+}
+
+type Receive = (chunk: Buffer, end: number) => void;
+
+/** A connection on its way through the stages of its listener. It is pending until the session exists. */
+export class Arrival implements Intake, StreamReceiver, Timed {
+  dueTick = -1;
+  previousTimed: Timed | null = null;
+  nextTimed: Timed | null = null;
+  peer: Peer;
+  stream: MessageStream | null = null;
+  /** Bytes that were read too far from a socket with a static read buffer. */
+  rest: Buffer | null = null;
+  readonly staticRead: boolean;
+  readonly #wheel: TimerWheel;
+  readonly #owner: ArrivalOwner;
+  readonly #stages: readonly IntakeStage[];
+  #socket: Socket;
+  #wrapped = false;
+  #next = 0;
+  #receive: Receive | null = null;
+  #over = false;
+
+  constructor(
+    socket: Socket,
+    staticRead: boolean,
+    peer: Peer,
+    stages: readonly IntakeStage[],
+    wheel: TimerWheel,
+    owner: ArrivalOwner,
+  ) {
+    this.#socket = socket;
+    this.staticRead = staticRead;
+    this.peer = peer;
+    this.#stages = stages;
+    this.#wheel = wheel;
+    this.#owner = owner;
+    observeSocket(socket, this);
+  }
+
+  get socket(): Socket {
+    return this.#socket;
+  }
+
+  /** A stage has put another socket over the accepted one (TLS). */
+  get wrapped(): boolean {
+    return this.#wrapped;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  wrap(socket: Socket): void {
+    this.#wrapped = true;
+    this.#socket = socket;
+    observeSocket(socket, this);
+  }
+
+  startReading(receive: Receive): void {
+    this.#receive = receive;
+    if (!this.staticRead) readSocket(this.#socket);
+    this.#socket.resume();
+  }
+
+  stopReading(rest: Buffer): void {
+    this.#receive = null;
+    this.#socket.pause();
+    if (this.staticRead) {
+      this.rest = rest.length === 0 ? null : Buffer.from(rest);
+      return;
+    }
+    stopReadingSocket(this.#socket);
+    if (rest.length > 0) this.#socket.unshift(rest);
+  }
+
+  /** The first call begins the first stage. */
+  advance(): void {
+    if (this.#over) return;
+    this.#wheel.cancel(this);
+    const stage = this.#stages[this.#next++];
+    if (stage === undefined) {
+      this.#over = true;
+      this.#owner.arrived(this);
+      return;
+    }
+    if (Number.isFinite(stage.deadline)) this.#wheel.schedule(this, stage.deadline);
+    try {
+      stage.begin(this);
+    } catch (error) {
+      this.#fault(error);
+    }
+  }
+
+  refuse(reason: string): void {
+    this.#refuse(reason, false);
+  }
+
+  /** Lets somebody else hear of the socket from now on. */
+  handOver(receiver: StreamReceiver): void {
+    handOver(this.#socket, receiver);
+  }
+
+  due(): void {
+    this.#refuse(`${this.#stages[this.#next - 1]?.missing ?? "nothing"} in time`, true);
+  }
+
+  received(chunk: Buffer, end: number): void {
+    if (this.#over) return;
+    try {
+      this.#receive?.(chunk, end);
+    } catch (error) {
+      this.#fault(error);
+    }
+  }
+
+  drained(): void {}
+
+  failed(error: Error): void {
+    this.#refuse(error.message, false);
+  }
+
+  closed(): void {
+    if (this.#over) return;
+    this.#end();
+    this.#owner.vanished(this);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #refuse(reason: string, late: boolean): void {
+    if (this.#over) return;
+    this.#end();
+    this.#owner.refused(this, reason, late);
+    this.#socket.destroy();
+  }
+
+  /** What goes wrong with one connection ends that connection only. */
+  #fault(error: unknown): void {
+    if (!this.#over) {
+      this.#end();
+      this.#owner.faulted(this, error);
+    }
+    this.#socket.destroy();
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#wheel.cancel(this);
+  }
+}

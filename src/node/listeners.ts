@@ -1,0 +1,157 @@
+import type { Configuration } from "../config/configuration.ts";
+import { type ListenerConfiguration, resolveListeners } from "../config/listeners.ts";
+import { blockEpoch } from "../listener/block-pool.ts";
+import { mqttKind } from "../listener/kinds.ts";
+import { type ListenerServices, MqttListener } from "../listener/mqtt-listener.ts";
+import { Publication } from "../mqtt/publication.ts";
+import { ReasonCode } from "../mqtt/reason-code.ts";
+import type { ConnectRefusal } from "../session/connect-gate.ts";
+import { procedures } from "../session/procedures.ts";
+import { PublishWriter } from "../session/publish-writer.ts";
+import { Session } from "../session/session.ts";
+import type { SessionServices } from "../session/session-services.ts";
+import type { ListenerRules, SessionSettings } from "../session/settings.ts";
+import type { ListenerEntry } from "./listener-directory.ts";
+import type { NodeParts } from "./running-node.ts";
+import type { Current } from "./session-settings.ts";
+import { StartError } from "./start-error.ts";
+
+/** How long clients get to take the last bytes when the node stops, milliseconds. */
+const GOODBYE = 1_000;
+const STOPPING: ConnectRefusal = {
+  reasonCode: ReasonCode.ServerUnavailable,
+  text: "the broker is shutting down",
+};
+
+/** The listeners of a node: made from their configuration, opened and closed. */
+export class Listeners {
+  readonly #parts: NodeParts;
+  readonly #services: ListenerServices;
+  readonly #shared: Omit<SessionServices, "listener" | "chains">;
+  readonly #entries: ListenerEntry[] = [];
+  #stopping = false;
+
+  constructor(parts: NodeParts, settings: Current<SessionSettings>) {
+    const { metrics, wheel, log, registry, store, clock, mountpoints } = parts;
+    const { counters } = metrics;
+    this.#parts = parts;
+    this.#services = { counters, wheel, log };
+    this.#shared = {
+      settings,
+      registry,
+      store,
+      counters,
+      clock,
+      wheel,
+      log,
+      writer: new PublishWriter(blockEpoch),
+      publication: new Publication(),
+      mountpoint: (name) => mountpoints.of(name),
+      gate: { refusal: () => (this.#stopping ? STOPPING : null) },
+    };
+  }
+
+  get entries(): readonly ListenerEntry[] {
+    return this.#entries;
+  }
+
+  /**
+   * Opens all listeners of the configuration. One that cannot be opened stops the start: half a broker would be found
+   * out too late. Rejects with a `StartError`.
+   */
+  async open(): Promise<void> {
+    const { configuration, log } = this.#parts;
+    const problems: string[] = [];
+    for (const listener of resolveListeners(configuration)) {
+      const entry = this.#make(listener, configuration);
+      if (entry !== undefined) this.#entries.push(entry);
+    }
+    for (const { listener, rules } of this.#entries) {
+      try {
+        await listener.listen();
+        log.info("listener", `listening for MQTT on ${rules.address}:${listener.port} (${listener.name})`);
+      } catch (error) {
+        problems.push(
+          `error: listener.${rules.kind}.${rules.name} cannot listen on ${rules.address}:${rules.port}: ${reasonOf(error)}`,
+        );
+      }
+    }
+    if (problems.length > 0) {
+      for (const { listener } of this.#entries) listener.close();
+      throw new StartError(problems);
+    }
+    if (this.#entries.length === 0) {
+      const example = "listener.tcp.default = 127.0.0.1:1883";
+      log.warning(
+        "listener",
+        `no MQTT listener is configured, so nobody can connect; for one add: ${example}`,
+      );
+    }
+  }
+
+  /** The node goes down: nothing is accepted any more, and no CONNECT either. */
+  stopAccepting(): void {
+    this.#stopping = true;
+    for (const { listener } of this.#entries) listener.stopAccepting();
+  }
+
+  /** Gives clients a moment to take the last bytes, then cuts them off. */
+  async close(): Promise<void> {
+    const deadline = performance.now() + GOODBYE;
+    while (performance.now() < deadline && this.#entries.some(({ listener }) => listener.active > 0)) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    for (const { listener } of this.#entries) {
+      listener.close();
+      listener.destroyAll();
+    }
+  }
+
+  /** Undefined for a kind that does not speak MQTT. */
+  #make(listener: ListenerConfiguration, configuration: Configuration): ListenerEntry | undefined {
+    const kind = mqttKind(listener.kind);
+    if (kind === undefined) return undefined;
+    const rules = listenerRules(listener, kind.type);
+    const { authPlugins, authzPlugins } = listener;
+    const chains = this.#parts.plugins.chainsFor({
+      type: rules.type,
+      ...(authPlugins === undefined ? {} : { authPlugins }),
+      ...(authzPlugins === undefined ? {} : { authzPlugins }),
+    });
+    const services: SessionServices = { ...this.#shared, listener: rules, chains };
+    const made = new MqttListener(
+      {
+        name: listener.name,
+        kind: listener.kind,
+        address: listener.address,
+        maxConnections: listener.maxConnections,
+        writeLimit: configuration.get("max_write_buffer"),
+        staticRead: kind.plain && configuration.get("static_read_buffer"),
+        stages: kind.stages(listener, this.#services),
+      },
+      (connection) => new Session(services, connection, procedures),
+      this.#services,
+    );
+    return { listener: made, rules, configuration: listener };
+  }
+}
+
+function listenerRules(listener: ListenerConfiguration, type: string): ListenerRules {
+  const { address } = listener;
+  return {
+    type,
+    kind: listener.kind,
+    name: listener.name,
+    address: address.kind === "ip" ? address.host : `local:${address.path}`,
+    port: address.kind === "ip" ? address.port : 0,
+    mountpoint: listener.mountpoint,
+    allowedProtocolVersions: listener.allowedProtocolVersions,
+    allowAnonymousOverride: listener.allowAnonymousOverride,
+    maxConnectionLifetimeSeconds: listener.maxConnectionLifetimeSeconds,
+    forwardConnectionOptions: listener.forwardConnectionOptions,
+  };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
