@@ -7,13 +7,26 @@ import { listenerAttributes } from "./schema/listener/listener.ts";
 import { type Address, ipOrUnixAddress } from "./type/address.ts";
 import type { BufferSizes, ProtocolVersion } from "./type/list.ts";
 
-/** The TLS attributes of a listener. Files are absolute paths; the empty text and the empty list mean none. */
-export interface TlsConfiguration {
-  readonly caFile: string;
+/** A certificate with its key. Files are absolute paths; the empty text means none. */
+export interface CertificateConfiguration {
   readonly certificateFile: string;
   readonly keyFile: string;
   readonly keyPassword: string;
+  /** What is stapled to the certificate, DER. */
+  readonly ocspFile: string;
+}
+
+/** A further certificate of a listener, for the host names that stand in it. */
+export interface ServerNameConfiguration extends CertificateConfiguration {
+  readonly name: string;
+}
+
+/** The TLS attributes of a listener. Files are absolute paths; the empty text and the empty list mean none. */
+export interface TlsConfiguration extends CertificateConfiguration {
+  readonly caFile: string;
   readonly crlFile: string;
+  /** 0 for never. */
+  readonly crlRefreshMilliseconds: number;
   readonly ciphers: readonly string[];
   readonly curves: readonly string[];
   readonly versions: readonly ("tlsv1" | "tlsv1.1" | "tlsv1.2" | "tlsv1.3")[];
@@ -25,6 +38,9 @@ export interface TlsConfiguration {
   readonly handshakeTimeoutMilliseconds: number;
   readonly pskSupport: boolean;
   readonly pskIdentityHint: string;
+  readonly pskFile: string;
+  readonly pskSeparator: string;
+  readonly sni: readonly ServerNameConfiguration[];
 }
 
 /** What the PROXY protocol and headers of proxies are believed for. */
@@ -102,13 +118,20 @@ class Cascade {
   }
 }
 
-function tlsOf(cascade: Cascade): TlsConfiguration {
+function tlsOf(
+  configuration: Configuration,
+  cascade: Cascade,
+  kind: ListenerKind,
+  name: string,
+): TlsConfiguration {
   return {
     caFile: cascade.read("cafile"),
     certificateFile: cascade.read("certfile"),
     keyFile: cascade.read("keyfile"),
     keyPassword: cascade.read("keypasswd"),
+    ocspFile: cascade.read("ocspfile"),
     crlFile: cascade.read("crlfile"),
+    crlRefreshMilliseconds: configuration.get("crl_refresh_interval"),
     ciphers: cascade.read("ciphers"),
     curves: cascade.read("eccs"),
     versions: cascade.read("tls_version"),
@@ -118,7 +141,35 @@ function tlsOf(cascade: Cascade): TlsConfiguration {
     handshakeTimeoutMilliseconds: cascade.read("tls_handshake_timeout"),
     pskSupport: cascade.read("psk_support"),
     pskIdentityHint: cascade.read("psk_identity_hint"),
+    pskFile: configuration.get("listener.ssl.pskfile"),
+    pskSeparator: configuration.get("listener.ssl.pskfile_separator"),
+    sni: serverNamesOf(configuration, kind, name),
   };
+}
+
+/** The further certificates of a listener, in the order of their names. */
+function serverNamesOf(
+  configuration: Configuration,
+  kind: ListenerKind,
+  name: string,
+): readonly ServerNameConfiguration[] {
+  const prefix = joinKey(["listener", kind, name, "sni"]);
+  const pattern = `listener.${kind}.$name.sni.$certificate.`;
+  const known = configuration
+    .settings()
+    .filter((setting) => setting.pattern.startsWith(pattern) && setting.names[0] === name);
+  return [...new Set(known.map(({ names }) => names[1] ?? ""))].map((certificate) => {
+    const text = (word: string): string =>
+      configuration.setting(`${prefix}.${joinKey([certificate])}.${word}`)?.text ?? "";
+    const path = (word: string): string => configuration.context.resolvePath(text(word));
+    return {
+      name: certificate,
+      certificateFile: path("certfile"),
+      keyFile: path("keyfile"),
+      keyPassword: text("keypasswd"),
+      ocspFile: path("ocspfile"),
+    };
+  });
 }
 
 function proxyOf(cascade: Cascade): ProxyConfiguration {
@@ -155,7 +206,7 @@ function listenerOf(
     forwardConnectionOptions: cascade.read("forward_connection_opts"),
     bufferSizes: cascade.read("buffer_sizes"),
     proxy: proxyOf(cascade),
-    tls: tlsOf(cascade),
+    tls: tlsOf(configuration, cascade, kind, name),
     maxRequestLineLength: cascade.read("max_request_line_length"),
     maxHeaderValueLength: cascade.read("max_header_value_length"),
     httpModules: cascade.read("http_modules"),

@@ -24,6 +24,14 @@ export type MetricFamily =
       readonly type: "gauge" | "counter";
       readonly help: string;
       readonly measured: true;
+    }
+  /** Several values, told apart by labels, read when asked for (`Metrics.provideSeries`). */
+  | {
+      readonly name: LabelledName;
+      readonly type: "gauge";
+      readonly help: string;
+      /** What stands for all values of the name where labels are not shown. */
+      readonly summary: "minimum";
     };
 
 const VERSION_4: Label = ["mqtt_version", "4"];
@@ -34,6 +42,9 @@ const COUNTERS: Readonly<Record<string, string>> = {
   socket_close: "MQTT connections closed.",
   socket_close_timeout: "Connections closed because no CONNECT came within mqtt_connect_timeout.",
   socket_error: "Socket errors.",
+  tls_handshake_ok: "TLS handshakes that succeeded, resumed ones included.",
+  tls_handshake_resumed: "TLS handshakes that resumed an earlier session.",
+  tls_handshake_failed: "TLS handshakes that failed, timed out ones not included.",
   bytes_received: "Bytes read from MQTT clients.",
   bytes_sent: "Bytes written to MQTT clients.",
   queue_setup: "Queues started.",
@@ -132,6 +143,17 @@ const MEASURED = {
   vm_memory_ets: ["gauge", "Not measured, always 0."],
 } as const satisfies Record<string, readonly ["gauge" | "counter", string]>;
 
+const LABELLED = {
+  tls_certificate_seconds_left: ["minimum", "Seconds until a certificate of a TLS listener expires."],
+} as const satisfies Record<string, readonly ["minimum", string]>;
+
+/** Names whose values, told apart by labels, are read when asked for. */
+export type LabelledName = keyof typeof LABELLED;
+
+function isLabelledName(name: string): name is LabelledName {
+  return Object.hasOwn(LABELLED, name);
+}
+
 /** Names whose value is read when asked for. */
 export type MeasuredName = keyof typeof MEASURED;
 
@@ -172,6 +194,9 @@ function families(): MetricFamily[] {
   }
   for (const [name, [type, help]] of Object.entries(MEASURED)) {
     if (isMeasuredName(name)) table.push({ name, type, help, measured: true });
+  }
+  for (const [name, [summary, help]] of Object.entries(LABELLED)) {
+    if (isLabelledName(name)) table.push({ name, type: "gauge", help, summary });
   }
   return table.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -81,7 +81,10 @@ export const Metric = {
   mqtt_connack_server_unavailable_sent_v4: 72,
   mqtt_connack_bad_credentials_sent_v4: 73,
   mqtt_connack_not_authorized_sent_v4: 74,
+  tls_handshake_ok: 75,
+  tls_handshake_resumed: 76,
+  tls_handshake_failed: 77,
 } as const;
 
 /** Slots from here on are given to counters with reason codes and to histograms. */
-export const FIRST_FREE_SLOT = 75;
+export const FIRST_FREE_SLOT = 78;

@@ -1,12 +1,24 @@
 import { Counters } from "./counters.ts";
 import { BUCKET_BOUNDS, SLOTS } from "./histogram-metrics.ts";
-import { type Label, type MeasuredName, type MetricFamily, metricTable } from "./metric-table.ts";
+import {
+  type Label,
+  type LabelledName,
+  type MeasuredName,
+  type MetricFamily,
+  metricTable,
+} from "./metric-table.ts";
 
 /** One value of a metric. Histograms are not samples: see {@link Metrics.histograms}. */
 export interface MetricSample {
   readonly name: string;
   readonly type: "counter" | "gauge";
   readonly help: string;
+  readonly labels: readonly Label[];
+  readonly value: number;
+}
+
+/** One of the values that a name has by labels. */
+export interface LabelledValue {
   readonly labels: readonly Label[];
   readonly value: number;
 }
@@ -20,14 +32,25 @@ export interface HistogramSample {
   readonly buckets: readonly { readonly bound: number; readonly count: number }[];
 }
 
+/** Names for which the smallest value stands for all. */
+const smallest: ReadonlySet<string> = new Set(
+  metricTable.flatMap((family) => ("summary" in family ? [family.name] : [])),
+);
+
 /** The metrics of a node: the counters, and functions that read what is measured on demand. */
 export class Metrics {
   readonly counters = new Counters(SLOTS);
   readonly #measured = new Map<MeasuredName, () => number>();
+  readonly #labelled = new Map<LabelledName, () => readonly LabelledValue[]>();
 
   /** Says how to read a measured metric; until then it reads 0. The later call wins. */
   provide(name: MeasuredName, read: () => number): void {
     this.#measured.set(name, read);
+  }
+
+  /** Says how to read a metric with labels; until then it has no values. The later call wins. */
+  provideSeries(name: LabelledName, read: () => readonly LabelledValue[]): void {
+    this.#labelled.set(name, read);
   }
 
   /** All values except histograms, one per label set, sorted by name. */
@@ -47,22 +70,31 @@ export class Metrics {
           labels: [],
           value: this.#read(family.name),
         });
+      } else if ("summary" in family) {
+        for (const { labels, value } of this.#series(family.name))
+          samples.push({ name, type: "gauge", help, labels, value });
       }
     }
     return samples;
   }
 
-  /** All values except histograms, label sets of one name added up. */
+  /** All values except histograms, label sets of one name as one: added up, or the smallest of them. */
   totals(): MetricSample[] {
     const totals = new Map<string, MetricSample>();
     for (const sample of this.samples()) {
-      const value = sample.value + (totals.get(sample.name)?.value ?? 0);
+      const before = totals.get(sample.name)?.value;
+      const value =
+        before === undefined
+          ? sample.value
+          : smallest.has(sample.name)
+            ? Math.min(before, sample.value)
+            : before + sample.value;
       totals.set(sample.name, { ...sample, labels: [], value });
     }
     return [...totals.values()];
   }
 
-  /** The value of a metric, all its label sets added up; 0 for a name that does not exist. */
+  /** The value of a metric, all its label sets as one; 0 for a name that does not exist. */
   total(name: string): number {
     const family = metricTable.find((candidate) => candidate.name === name);
     return family === undefined ? 0 : this.#totalOf(family);
@@ -94,7 +126,15 @@ export class Metrics {
     if ("series" in family) {
       return family.series.reduce((sum, { slot }) => sum + this.counters.value(slot), 0);
     }
+    if ("summary" in family) {
+      const values = this.#series(family.name).map(({ value }) => value);
+      return values.length === 0 ? 0 : Math.min(...values);
+    }
     return "measured" in family ? this.#read(family.name) : this.counters.value(family.slot);
+  }
+
+  #series(name: LabelledName): readonly LabelledValue[] {
+    return this.#labelled.get(name)?.() ?? [];
   }
 
   #read(name: MeasuredName): number {

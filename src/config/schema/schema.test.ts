@@ -14,6 +14,15 @@ const vernemqKeys = readFileSync(join(import.meta.dirname, "fixtures", "vernemq-
 const ownKeys = [
   // New here.
   "max_write_buffer",
+  ...["ssl", "wss", "vmqs", "https"].flatMap((kind) => [
+    `listener.${kind}.ocspfile`,
+    `listener.${kind}.$name.ocspfile`,
+  ]),
+  ...["ssl", "wss", "https"].flatMap((kind) =>
+    ["certfile", "keyfile", "keypasswd", "ocspfile"].map(
+      (word) => `listener.${kind}.$name.sni.$certificate.${word}`,
+    ),
+  ),
   "message_store.max_uncommitted",
   "shared_subscription_group_queue",
   "static_read_buffer",

@@ -158,10 +158,31 @@ function httpModuleOptions(kind: "http" | "https"): Readonly<Record<string, Opti
   };
 }
 
+/** Kinds that may have a certificate for each of several server names. */
+const WITH_SERVER_NAMES: readonly ListenerKind[] = ["ssl", "wss", "https"];
+
+/** Options of further certificates, which have no other level. */
+function serverNameOptions(kind: ListenerKind): Readonly<Record<string, Option<unknown>>> {
+  const prefix = `listener.${kind}.$name.sni.$certificate`;
+  const status = listenerStatus(kind);
+  return {
+    [`${prefix}.certfile`]: optional(file, {
+      doc: "A further certificate with its chain, as a PEM file, for clients that ask for one of its host names.",
+      status,
+    }),
+    [`${prefix}.keyfile`]: optional(file, { doc: "The key of this certificate, as a PEM file.", status }),
+    [`${prefix}.keypasswd`]: optional(string, { doc: "The password of this key.", secret: true, status }),
+    [`${prefix}.ocspfile`]: optional(file, {
+      doc: "What the authority answers about this certificate (OCSP), as a DER file.",
+      status,
+    }),
+  };
+}
+
 /** Options of listeners that have one level only. */
 export const singleListenerOptions = {
   "listener.ssl.pskfile": option(file, "./etc/vmq.psk", {
-    doc: "The file with pre-shared keys: a line for each, with the identity, the separator and the key.",
+    doc: "The file with pre-shared keys: a line for each, with the identity, the separator and the key as plain text.",
     visibility: "live",
     status: listenerStatus("ssl"),
   }),
@@ -171,7 +192,7 @@ export const singleListenerOptions = {
     status: listenerStatus("ssl"),
   }),
   crl_refresh_interval: option(integer({ min: 0 }), "60000", {
-    doc: "How often files of revoked certificates are read again; 0 never.",
+    doc: "How often files of revoked certificates are looked at for changes; 0 never.",
     unit: "milliseconds",
     status: listenerStatus("ssl"),
   }),
@@ -183,6 +204,7 @@ function allListenerOptions(): Readonly<Record<string, Option<unknown>>> {
   for (const [name, attribute] of Object.entries(listenerAttributes)) {
     for (const [key, entry] of optionsOf(name, attribute)) all[key] = entry;
   }
+  for (const kind of WITH_SERVER_NAMES) Object.assign(all, serverNameOptions(kind));
   return { ...all, ...singleListenerOptions, ...httpModuleOptions("http"), ...httpModuleOptions("https") };
 }
 

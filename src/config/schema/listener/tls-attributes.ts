@@ -61,6 +61,11 @@ export const tlsAttributes = {
     visibility: "commented",
     example: "./etc/crl.pem",
   }),
+  ocspfile: attribute(file, "", {
+    ...levels,
+    doc: "What the authority answers about the certificate (OCSP), as a DER file, for clients that ask for it.",
+    inherits: "",
+  }),
   depth: attribute(integer({ min: 0 }), "1", {
     ...levels,
     doc: "How many certificates may lie between a client's certificate and the authority's.",
