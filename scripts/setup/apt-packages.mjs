@@ -4,12 +4,12 @@ import { spawnSync } from "node:child_process";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-const PACKAGES = ["mosquitto", "mosquitto-clients"];
-const COMMANDS = ["mosquitto", "mosquitto_pub", "mosquitto_sub"];
+const PACKAGES = ["mosquitto", "mosquitto-clients", "openssl"];
+const COMMANDS = ["mosquitto", "mosquitto_pub", "mosquitto_sub", "openssl"];
 const POLICY = "/usr/sbin/policy-rc.d";
 
 /**
- * Makes sure of the commands mosquitto, mosquitto_pub and mosquitto_sub, and returns a sentence for
+ * Makes sure of the commands mosquitto, mosquitto_pub, mosquitto_sub and openssl, and returns a sentence for
  * the end of the test report when they cannot be had (the tests that need them skip themselves then).
  * Installs only as root on a machine with apt, and starts no service.
  */
@@ -18,15 +18,15 @@ export function ensureMosquitto() {
   if (missing.length === 0) return undefined;
   const without = `tests that need ${missing.join(", ")} are skipped`;
   if (process.getuid?.() !== 0 || !isOnPath("apt-get")) {
-    return `${without}: installing the apt packages ${PACKAGES.join(" and ")} needs root and apt`;
+    return `${without}: installing the apt packages ${PACKAGES.join(", ")} needs root and apt`;
   }
-  console.error(`Installing the apt packages ${PACKAGES.join(" and ")} (no service is started) …`);
+  console.error(`Installing the apt packages ${PACKAGES.join(", ")} (no service is started) …`);
   // apt starts services of what it installs unless this file forbids it.
   const ownPolicy = !existsSync(POLICY);
   if (ownPolicy) writeFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
   try {
     if (!install() && !(apt("update", "-qq") && install())) {
-      return `${without}: apt-get could not install ${PACKAGES.join(" and ")}`;
+      return `${without}: apt-get could not install ${PACKAGES.join(", ")}`;
     }
   } finally {
     if (ownPolicy) rmSync(POLICY, { force: true });

@@ -65,7 +65,7 @@ const SESSIONS: readonly SessionInfo[] = [
   }),
 ];
 
-/** Ports with three sessions, two retained messages, one listener and two plugins. */
+/** Ports with three sessions, two retained messages, one listener, two plugins and a certificate. */
 export function fakePorts(sessions: Iterable<SessionInfo> = SESSIONS): FakePorts {
   const disconnected: string[] = [];
   const settings = new Map([
@@ -151,5 +151,19 @@ export function fakePorts(sessions: Iterable<SessionInfo> = SESSIONS): FakePorts
       },
     },
     metrics: new Metrics(),
+    tls: {
+      certificates: () => [
+        {
+          file: "/etc/ssl/cert.pem",
+          notBefore: Date.now() - 3_600_000,
+          notAfter: Date.now() + 86_400_500,
+          name: "localhost",
+          issuer: "Test Root",
+          alternativeNames: "DNS:localhost",
+        },
+      ],
+      reload: () =>
+        Promise.resolve(["listener.ssl.default: certfile /etc/ssl/cert.pem: the file is not PEM"]),
+    },
   };
 }

@@ -275,6 +275,25 @@ describe("other commands", () => {
     assert.match((await run("listener show -t")).stdout, /\| tls_version \| certfile \|/);
   });
 
+  it("shows certificates, those about to expire, and what could not be read again", async () => {
+    const row = (await run("tls show --format=csv")).stdout.split("\r\n");
+    assert.equal(row[0], "File,Not_Before,Not_After,CN,Issuer,SAN");
+    assert.match(
+      row[1] ?? "",
+      /^\/etc\/ssl\/cert\.pem,(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ,){2}localhost,Test Root,DNS:localhost$/,
+    );
+    assert.match(
+      (await run("tls check --format=csv")).stdout,
+      /^File,Not_Before,Not_After,SecExp,SecToVal\r\n\/etc\/ssl\/cert\.pem,[^,]+,[^,]+,86400,-3600\r\n$/,
+    );
+    assert.equal((await run("tls check -v 86000")).stdout, "All fine\n");
+    assert.equal((await run("tls check --validity=x")).status, 1);
+    assert.match(
+      JSON.stringify(await run("tls clear-pem-cache")),
+      /certfile \/etc\/ssl\/cert\.pem: the file is not PEM/,
+    );
+  });
+
   it("shows plugins with one line per hook", async () => {
     assert.equal(
       (await run("plugin show --plugin=vmq_acl")).stdout,

@@ -7,11 +7,12 @@ import { pluginDisable, pluginEnable, pluginShow } from "./commands/plugin.ts";
 import { retainShow } from "./commands/retain-show.ts";
 import { sessionDisconnect, sessionReauthorize } from "./commands/session-actions.ts";
 import { sessionShow } from "./commands/session-show.ts";
+import { tlsCheck, tlsClearPemCache, tlsShow } from "./commands/tls.ts";
 import type { AdminPorts } from "./ports.ts";
 
 /** The admin commands of a node. */
 export function createAdmin(ports: AdminPorts): Admin {
-  const { node, sessions, listeners, retained, plugins, configuration, metrics } = ports;
+  const { node, sessions, listeners, retained, plugins, configuration, metrics, tls } = ports;
   const admin = new Admin();
   admin.describeGroup("cluster", "Manages the cluster.");
   admin.describeGroup("listener", "Manages the listeners.");
@@ -20,6 +21,7 @@ export function createAdmin(ports: AdminPorts): Admin {
   admin.describeGroup("plugin", "Manages the plugins.");
   admin.describeGroup("retain", "Manages the retained messages.");
   admin.describeGroup("session", "Manages the sessions of clients.");
+  admin.describeGroup("tls", "Manages the certificates of listeners.");
   for (const command of [
     clusterShow(node),
     describeCommand(configuration),
@@ -36,6 +38,9 @@ export function createAdmin(ports: AdminPorts): Admin {
     sessionShow(sessions),
     setCommand(configuration, node),
     showCommand(configuration, node),
+    tlsCheck(tls),
+    tlsClearPemCache(tls),
+    tlsShow(tls),
   ]) {
     admin.register(command);
   }

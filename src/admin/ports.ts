@@ -111,6 +111,28 @@ export interface ListenerDirectory {
   listeners(): Iterable<ListenerInfo>;
 }
 
+export interface CertificateInfo {
+  /** The file it stands in. */
+  readonly file: string;
+  /** Epoch milliseconds. */
+  readonly notBefore: number;
+  /** Epoch milliseconds. */
+  readonly notAfter: number;
+  /** The common name of its subject. */
+  readonly name: string;
+  /** The common name of its issuer. */
+  readonly issuer: string;
+  /** Subject alternative names, separated by commas. */
+  readonly alternativeNames: string;
+}
+
+export interface TlsPort {
+  /** The certificates that running listeners use, each file once. */
+  certificates(): Iterable<CertificateInfo>;
+  /** Has all files read again; connections stay. Resolves to what could not be used, a line each. */
+  reload(): Promise<readonly string[]>;
+}
+
 export interface RetainedInfo {
   readonly mountpoint: string;
   readonly topic: string;
@@ -180,4 +202,5 @@ export interface AdminPorts {
   readonly plugins: PluginDirectory;
   readonly configuration: ConfigurationPort;
   readonly metrics: Metrics;
+  readonly tls: TlsPort;
 }

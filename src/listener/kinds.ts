@@ -2,6 +2,7 @@ import type { ListenerConfiguration } from "../config/listeners.ts";
 import type { ListenerKind } from "../config/schema/listener/kind.ts";
 import type { IntakeStage } from "./intake-stage.ts";
 import type { ListenerServices } from "./mqtt-listener.ts";
+import { tlsStage } from "./tls/handshake-stage.ts";
 
 /** A kind of listener for MQTT. */
 export interface MqttKind {
@@ -15,6 +16,14 @@ export interface MqttKind {
 
 const kinds: ReadonlyMap<ListenerKind, MqttKind> = new Map<ListenerKind, MqttKind>([
   ["tcp", { type: "mqtt", plain: true, stages: () => [] }],
+  [
+    "ssl",
+    {
+      type: "mqtts",
+      plain: false,
+      stages: (configuration, services) => [tlsStage(configuration, services, ["mqtt"])],
+    },
+  ],
 ]);
 
 /** How connections of this kind become sessions; undefined for kinds that do not speak MQTT or do not work yet. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import type { TestContext } from "node:test";
-import { ManualClock } from "../clock/clock.ts";
+import { ManualClock, systemClock } from "../clock/clock.ts";
 import { TimerWheel } from "../clock/timer-wheel.ts";
 import { silentLogger } from "../log/logger.ts";
 import { Metric } from "../metrics/metric.ts";
@@ -9,6 +9,7 @@ import { Metrics } from "../metrics/metrics.ts";
 import { Recorder } from "../mqtt/frame-decoder-test-support.ts";
 import type { Connection, ConnectionHandler } from "./connection.ts";
 import { MqttListener, type MqttListenerOptions } from "./mqtt-listener.ts";
+import { TlsDirectory } from "./tls/tls-directory.ts";
 
 /** Resolves as soon as `ready` holds; rejects after ten seconds. */
 export async function until(what: string, ready: () => boolean): Promise<void> {
@@ -85,7 +86,7 @@ export async function startListener(context: TestContext, options: Partial<MqttL
       sessions.push(session);
       return session;
     },
-    { counters, wheel, log: silentLogger },
+    { counters, wheel, clock: systemClock, log: silentLogger, tls: new TlsDirectory() },
   );
   await listener.listen();
   context.after(() => {

@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from "node:net";
+import type { Clock } from "../clock/clock.ts";
 import type { TimerWheel } from "../clock/timer-wheel.ts";
 import type { ListenerKind } from "../config/schema/listener/kind.ts";
 import type { Address } from "../config/type/address.ts";
@@ -13,6 +14,7 @@ import type { Listener } from "./listener.ts";
 import { handOver, observeSocket, onStaticRead, readSocket } from "./socket-events.ts";
 import { LOCAL_PEER, SocketPeer } from "./socket-peer.ts";
 import { acceptWithStaticRead } from "./static-read.ts";
+import type { TlsDirectory } from "./tls/tls-directory.ts";
 
 /** Connections that may wait to be accepted. */
 const BACKLOG = 4096;
@@ -36,7 +38,10 @@ export interface MqttListenerOptions {
 export interface ListenerServices {
   readonly counters: Counters;
   readonly wheel: TimerWheel;
+  readonly clock: Clock;
   readonly log: Logger;
+  /** Where listeners with TLS enter themselves. */
+  readonly tls: TlsDirectory;
 }
 
 /** Accepts connections, leads them through the stages of the listener, and hands each to a session. */

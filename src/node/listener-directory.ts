@@ -1,6 +1,9 @@
-import type { ListenerConfiguration } from "../config/listeners.ts";
+import type { ListenerConfiguration, TlsConfiguration } from "../config/listeners.ts";
+import type { ListenerKind } from "../config/schema/listener/kind.ts";
 import type { MqttListener } from "../listener/mqtt-listener.ts";
 import type { ListenerRules } from "../session/settings.ts";
+
+const withTls: readonly ListenerKind[] = ["ssl", "wss", "vmqs", "https"];
 
 /** A listener of the node, with what it was made from. */
 export interface ListenerEntry {
@@ -23,7 +26,19 @@ export interface ListenerDescription {
     readonly allowedProtocolVersions: readonly number[];
     readonly allowAnonymousOverride: boolean;
   };
-  readonly tls: undefined;
+  readonly tls: TlsDescription | undefined;
+}
+
+/** The TLS settings of a listener, as commands show them. */
+export interface TlsDescription {
+  readonly version: string;
+  readonly certfile: string;
+  readonly cafile: string;
+  readonly keyfile: string;
+  readonly requireCertificate: boolean;
+  readonly useIdentityAsUsername: boolean;
+  readonly pskSupport: boolean;
+  readonly pskfile: string;
 }
 
 /** The listeners of a node, for commands. */
@@ -53,6 +68,19 @@ function describe({ listener, rules, configuration }: ListenerEntry): ListenerDe
       allowedProtocolVersions: [...rules.allowedProtocolVersions],
       allowAnonymousOverride: rules.allowAnonymousOverride,
     },
-    tls: undefined,
+    tls: withTls.includes(configuration.kind) ? describeTls(configuration.tls) : undefined,
+  };
+}
+
+function describeTls(tls: TlsConfiguration): TlsDescription {
+  return {
+    version: tls.versions.join(","),
+    certfile: tls.certificateFile,
+    cafile: tls.caFile,
+    keyfile: tls.keyFile,
+    requireCertificate: tls.requireCertificate,
+    useIdentityAsUsername: tls.useIdentityAsUsername,
+    pskSupport: tls.pskSupport,
+    pskfile: tls.pskSupport ? tls.pskFile : "",
   };
 }

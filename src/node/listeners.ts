@@ -3,6 +3,8 @@ import { type ListenerConfiguration, resolveListeners } from "../config/listener
 import { blockEpoch } from "../listener/block-pool.ts";
 import { mqttKind } from "../listener/kinds.ts";
 import { type ListenerServices, MqttListener } from "../listener/mqtt-listener.ts";
+import { TlsError } from "../listener/tls/material-file.ts";
+import { TlsDirectory } from "../listener/tls/tls-directory.ts";
 import { Publication } from "../mqtt/publication.ts";
 import { ReasonCode } from "../mqtt/reason-code.ts";
 import type { ConnectRefusal } from "../session/connect-gate.ts";
@@ -25,6 +27,8 @@ const STOPPING: ConnectRefusal = {
 
 /** The listeners of a node: made from their configuration, opened and closed. */
 export class Listeners {
+  /** Those with TLS that are open. */
+  readonly tls = new TlsDirectory();
   readonly #parts: NodeParts;
   readonly #services: ListenerServices;
   readonly #shared: Omit<SessionServices, "listener" | "chains">;
@@ -35,7 +39,7 @@ export class Listeners {
     const { metrics, wheel, log, registry, store, clock, mountpoints } = parts;
     const { counters } = metrics;
     this.#parts = parts;
-    this.#services = { counters, wheel, log };
+    this.#services = { counters, wheel, clock, log, tls: this.tls };
     this.#shared = {
       settings,
       registry,
@@ -71,9 +75,9 @@ export class Listeners {
         await listener.listen();
         log.info("listener", `listening for MQTT on ${rules.address}:${listener.port} (${listener.name})`);
       } catch (error) {
-        problems.push(
-          `error: listener.${rules.kind}.${rules.name} cannot listen on ${rules.address}:${rules.port}: ${reasonOf(error)}`,
-        );
+        const name = `error: listener.${rules.kind}.${rules.name}`;
+        if (error instanceof TlsError) problems.push(...error.lines.map((line) => `${name}: ${line}`));
+        else problems.push(`${name} cannot listen on ${rules.address}:${rules.port}: ${reasonOf(error)}`);
       }
     }
     if (problems.length > 0) {

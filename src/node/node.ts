@@ -28,6 +28,7 @@ import { sessionSettings } from "./session-settings.ts";
 import { StartError } from "./start-error.ts";
 import { storeOptions } from "./store-options.ts";
 import { Systree } from "./systree.ts";
+import { certificateSeconds, tlsView } from "./tls-directory.ts";
 
 /** The grain of time-outs, milliseconds. */
 const TICK = 100;
@@ -98,6 +99,9 @@ export async function startNode(options: StartOptions) {
     };
     const listeners = new Listeners(parts, settings);
     const stopMetrics = provideMetrics(parts, listeners);
+    metrics.provideSeries("tls_certificate_seconds_left", () =>
+      certificateSeconds(listeners.tls, clock.now()),
+    );
     wheel.start();
     const sweeper = new RetainedSweeper(
       mountpoints.retained,
@@ -136,6 +140,7 @@ export async function startNode(options: StartOptions) {
         plugins: pluginDirectory(parts),
         configuration: runtimeSettings(configuration),
         metrics,
+        tls: tlsView(listeners.tls),
       },
     };
   } catch (error) {

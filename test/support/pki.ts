@@ -1,5 +1,5 @@
 /** One set of certificates for a test file, good and bad ones, as a broker and its clients need them. */
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Authority, type Credentials, encryptKey, selfSigned } from "./certificates.ts";
 
@@ -73,10 +73,4 @@ export function makePki(directory: string): Pki {
     crl: root.revocationList(),
     outdatedCrl: root.revocationList("outdated.crl", new Date(Date.now() - 2 * DAY)),
   };
-}
-
-/** Puts a certificate and its key in the place of others. */
-export function replace(old: Credentials, by: Credentials): void {
-  copyFileSync(by.key, old.key);
-  copyFileSync(by.cert, old.cert);
 }

@@ -1,13 +1,14 @@
 import type { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import { type PSKCallbackNegotation, TLSSocket } from "node:tls";
+import type { ListenerConfiguration } from "../../config/listeners.ts";
 import type { Counters } from "../../metrics/counters.ts";
 import { Metric } from "../../metrics/metric.ts";
 import type { Arrival } from "../arrival.ts";
 import type { IntakeStage } from "../intake-stage.ts";
 import { certificateRefusal, handshakeFailure, noTls } from "./handshake-failure.ts";
 import type { TlsMaterial } from "./material.ts";
-import type { ServerTls } from "./server-tls.ts";
+import { ServerTls, type TlsServices } from "./server-tls.ts";
 import { releaseControl, verifyError } from "./tls-handle.ts";
 import { ConnectedCertificate, commonNameOf, TlsPeer } from "./tls-peer.ts";
 
@@ -188,4 +189,17 @@ function findKey(socket: TLSSocket, identity: string): PSKCallbackNegotation | n
   if (handshake === undefined || psk === undefined) return null;
   handshake.pskIdentity = identity;
   return { psk, identity };
+}
+
+/** The TLS stage of a listener. `protocols` are those that clients may choose by ALPN. */
+export function tlsStage(
+  { kind, name, tls }: ListenerConfiguration,
+  services: TlsServices & { readonly counters: Counters },
+  protocols: readonly string[],
+): HandshakeStage {
+  return new HandshakeStage(
+    new ServerTls(`listener.${kind}.${name}`, tls, services),
+    protocols,
+    services.counters,
+  );
 }

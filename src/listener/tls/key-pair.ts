@@ -92,7 +92,9 @@ async function readKey({ option, certificateFile, keyFile, keyPassword }: KeyPai
 /** Waits for both, so that all problems are told at once. */
 async function settled<A, B>([first, second]: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
   const [a, b] = await Promise.allSettled([first, second]);
-  const problems = [a, b].flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+  const problems = [a, b].flatMap((result): unknown[] =>
+    result.status === "rejected" ? [result.reason] : [],
+  );
   const lines = problems.flatMap((reason: unknown) => (reason instanceof TlsError ? reason.lines : []));
   if (a.status === "fulfilled" && b.status === "fulfilled") return [a.value, b.value];
   if (lines.length > 0) throw new TlsError([...new Set(lines)]);

@@ -121,7 +121,9 @@ async function allOf<T extends readonly unknown[]>(
   reads: T,
 ): Promise<{ -readonly [I in keyof T]: Awaited<T[I]> }> {
   const results = await Promise.allSettled(reads);
-  const reasons = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+  const reasons = results.flatMap((result): unknown[] =>
+    result.status === "rejected" ? [result.reason] : [],
+  );
   const lines = reasons.flatMap((reason: unknown) =>
     reason instanceof TlsError ? reason.lines : [reasonOf(reason)],
   );

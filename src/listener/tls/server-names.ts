@@ -28,7 +28,7 @@ export class ServerNames {
 }
 
 /** The host names of a certificate in small letters; without alternative names that is its common name. */
-export function namesOf({ subjectAltName, subject }: X509Certificate): readonly string[] {
+function namesOf({ subjectAltName, subject }: X509Certificate): readonly string[] {
   const names = (subjectAltName ?? "")
     .split(", ")
     .filter((entry) => entry.startsWith("DNS:"))

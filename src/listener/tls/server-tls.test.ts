@@ -14,7 +14,8 @@ import { TLSSocket } from "node:tls";
 import type { Credentials } from "../../../test/support/certificates.ts";
 import { makePki } from "../../../test/support/pki.ts";
 import { removeDirectory, temporaryDirectory } from "../../../test/support/processes.ts";
-import { ServerTls, TlsDirectory } from "./server-tls.ts";
+import { ServerTls } from "./server-tls.ts";
+import { TlsDirectory } from "./tls-directory.ts";
 import { recordingLogger, TlsEndpoint, tlsConfiguration, until } from "./tls-test-support.ts";
 
 const DAY = 86_400_000;
@@ -172,7 +173,7 @@ test("each threshold of expiry is told once", async () => {
     {
       log: recordingLogger(lines),
       clock: { now: () => now, monotonic: () => now },
-      directory: new TlsDirectory(),
+      tls: new TlsDirectory(),
     },
   );
   await tls.open();
@@ -206,7 +207,7 @@ test("a closed one is read no more", async () => {
     {
       log: recordingLogger([]),
       clock: { now: () => Date.now(), monotonic: () => performance.now() },
-      directory: directoryOfTls,
+      tls: directoryOfTls,
     },
   );
   await tls.open();

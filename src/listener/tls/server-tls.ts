@@ -7,6 +7,7 @@ import { FileWatch } from "./file-watch.ts";
 import { readTlsMaterial, type TlsMaterial } from "./material.ts";
 import { TlsError } from "./material-file.ts";
 import { TicketKeys } from "./ticket-keys.ts";
+import type { TlsDirectory, TlsListener } from "./tls-directory.ts";
 
 /** How often files are looked at where nobody tells of changes, and times of expiry looked after, milliseconds. */
 const LOOK_INTERVAL = 30_000;
@@ -15,37 +16,11 @@ const LOOK_INTERVAL = 30_000;
 export interface TlsServices {
   readonly log: Logger;
   readonly clock: Clock;
-  readonly directory: TlsDirectory;
-}
-
-/** The open TLS listeners of a node: for commands, metrics, and to have all files read again. */
-export class TlsDirectory {
-  readonly #open = new Set<ServerTls>();
-
-  add(listener: ServerTls): void {
-    this.#open.add(listener);
-  }
-
-  remove(listener: ServerTls): void {
-    this.#open.delete(listener);
-  }
-
-  all(): Iterable<ServerTls> {
-    return this.#open;
-  }
-
-  /**
-   * Has the files of all listeners read again, changed or not; open connections stay. Resolves to what could not be
-   * used, a line each: those listeners keep what they have.
-   */
-  async reload(): Promise<readonly string[]> {
-    const failures = await Promise.all(Array.from(this.#open, (listener) => listener.reload()));
-    return failures.flat();
-  }
+  readonly tls: TlsDirectory;
 }
 
 /** The TLS side of one listener: its certificates, keys and lists, read anew whenever their files change. */
-export class ServerTls {
+export class ServerTls implements TlsListener {
   /** `listener.ssl.default`. */
   readonly name: string;
   readonly configuration: TlsConfiguration;
@@ -91,11 +66,11 @@ export class ServerTls {
     this.#lists.start();
     this.#looked = this.#services.clock.now();
     this.#timer = setInterval(() => this.look(), LOOK_INTERVAL).unref();
-    this.#services.directory.add(this);
+    this.#services.tls.add(this);
   }
 
   close(): void {
-    this.#services.directory.remove(this);
+    this.#services.tls.remove(this);
     this.#files.stop();
     this.#lists.stop();
     if (this.#timer !== null) clearInterval(this.#timer);

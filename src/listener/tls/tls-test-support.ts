@@ -10,7 +10,8 @@ import { Metrics } from "../../metrics/metrics.ts";
 import { Arrival, type ArrivalOwner } from "../arrival.ts";
 import { SocketPeer } from "../socket-peer.ts";
 import { HandshakeStage } from "./handshake-stage.ts";
-import { ServerTls, TlsDirectory } from "./server-tls.ts";
+import { ServerTls } from "./server-tls.ts";
+import { TlsDirectory } from "./tls-directory.ts";
 
 /** A configuration without files. */
 export function tlsConfiguration(given: Partial<TlsConfiguration> = {}): TlsConfiguration {
@@ -72,7 +73,7 @@ export class TlsEndpoint implements ArrivalOwner {
     this.tls = new ServerTls("listener.ssl.test", configuration, {
       log,
       clock: systemClock,
-      directory: this.directory,
+      tls: this.directory,
     });
     const stage = new HandshakeStage(this.tls, ["mqtt"], this.metrics.counters);
     this.#wheel.start();
@@ -112,6 +113,10 @@ export class TlsEndpoint implements ArrivalOwner {
       rejectUnauthorized: false,
       ...options,
     });
+    let secured = false;
+    socket.on("secureConnect", () => {
+      secured = true;
+    });
     socket.on("error", () => {});
     socket.on("session", (session) => {
       this.session = session;
@@ -127,7 +132,7 @@ export class TlsEndpoint implements ArrivalOwner {
       socket.destroy();
       return refusal;
     }
-    if (socket.secureConnecting) await once(socket, "secureConnect");
+    while (socket.getProtocol() === null || !secured) await new Promise((resolve) => setImmediate(resolve));
     return socket;
   }
 

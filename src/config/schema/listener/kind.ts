@@ -17,7 +17,7 @@ export type ListenerKind = (typeof listenerKinds)[number];
 
 const statuses: Readonly<Record<ListenerKind, Status>> = {
   tcp: { kind: "works" },
-  ssl: later("TLS listeners"),
+  ssl: { kind: "works" },
   ws: later("WebSocket listeners"),
   wss: later("WebSocket listeners"),
   vmq: later("the cluster"),
