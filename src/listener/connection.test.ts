@@ -5,7 +5,7 @@ import { describe, it, type TestContext } from "node:test";
 import fc from "fast-check";
 import { decode, packet } from "../mqtt/frame-decoder-test-support.ts";
 import { frameLength } from "../mqtt/frame-header.ts";
-import { BLOCK_SIZE } from "./block-pool.ts";
+import { BLOCK_SIZE, blockEpoch, FIRST_BLOCK_SIZE } from "./block-pool.ts";
 import { startListener, until } from "./listener-test-support.ts";
 
 /** One of each kind of packet, with short and long headers. */
@@ -198,14 +198,39 @@ for (const staticRead of [true, false]) {
     it("writes what a turn appends in order, whatever its size", async (context) => {
       const { client } = await start(context, { writeLimit: 1e9 });
       const { socket, session } = await client();
-      const sizes = [1, 10, BLOCK_SIZE - 11, 1, BLOCK_SIZE, BLOCK_SIZE + 1, 5, 300_000, 7];
-      const stream = pattern(sizes.reduce((sum, size) => sum + size));
+      const turns = [
+        [1, 10, BLOCK_SIZE - 11, 1, BLOCK_SIZE, BLOCK_SIZE + 1, 5, 300_000, 7],
+        [FIRST_BLOCK_SIZE - 1, 1],
+        [FIRST_BLOCK_SIZE, 1, BLOCK_SIZE - FIRST_BLOCK_SIZE - 1, 1],
+        [FIRST_BLOCK_SIZE, BLOCK_SIZE - FIRST_BLOCK_SIZE + 1, 1],
+        [FIRST_BLOCK_SIZE + 1, 1],
+      ];
+      const stream = pattern(turns.flat().reduce((sum, size) => sum + size));
       let at = 0;
-      for (const size of sizes) {
-        session.write(stream.subarray(at, at + size));
-        at += size;
+      for (const sizes of turns) {
+        for (const size of sizes) {
+          session.write(stream.subarray(at, at + size));
+          at += size;
+        }
+        await new Promise((resolve) => setImmediate(resolve));
       }
       assert.ok((await readAll(socket, stream.length)).equals(stream));
+    });
+
+    it("bytes that moved to a larger block can be copied from where they were until the turn's end", async (context) => {
+      const { client } = await start(context);
+      const [{ socket, session }, other] = [await client(), await client()];
+      const stream = pattern(2 * FIRST_BLOCK_SIZE);
+      session.write(stream.subarray(0, FIRST_BLOCK_SIZE));
+      const { block } = session.connection;
+      const epoch = blockEpoch();
+      session.write(stream.subarray(FIRST_BLOCK_SIZE));
+      assert.notEqual(session.connection.block, block);
+      other.session.write(Buffer.alloc(10, 0xff));
+      assert.equal(blockEpoch(), epoch);
+      assert.ok(block.equals(stream.subarray(0, FIRST_BLOCK_SIZE)));
+      assert.ok((await readAll(socket, stream.length)).equals(stream));
+      assert.notEqual(blockEpoch(), epoch);
     });
 
     it("a slow reader: not writable over the limit, told when it has caught up, nothing lost", async (context) => {

@@ -4,7 +4,7 @@ import { decodeFrames, type PacketHandler } from "../mqtt/frame-decoder.ts";
 import { frameLength } from "../mqtt/frame-header.ts";
 import type { Peer } from "../session/peer.ts";
 import type { Transport, TransportHandler } from "../session/transport.ts";
-import { BLOCK_SIZE, giveBlock, takeBlock } from "./block-pool.ts";
+import { BLOCK_SIZE, FIRST_BLOCK_SIZE, giveBlock, outgrow, takeBlock, takeFirstBlock } from "./block-pool.ts";
 import type { ByteStream, StreamReceiver } from "./byte-stream.ts";
 import { flushList } from "./flush-list.ts";
 
@@ -90,11 +90,7 @@ export class Connection implements Transport, StreamReceiver {
 
   reserve(size: number): number {
     let used = this.#used;
-    if (this.block.length - used < size) {
-      if (used > 0) this.#write();
-      this.block = size > BLOCK_SIZE ? Buffer.allocUnsafeSlow(size) : takeBlock();
-      used = 0;
-    }
+    if (this.block.length - used < size) used = this.#makeRoom(size);
     if (!this.#listed) {
       this.#listed = true;
       flushList.add(this);
@@ -214,6 +210,25 @@ export class Connection implements Transport, StreamReceiver {
     if (waiting === 0) {
       if (!this.#untilDone) giveBlock(block);
     } else if (waiting > this.#writeLimit) this.writable = false;
+  }
+
+  /** A block with room for `size` more bytes; returns where they go. */
+  #makeRoom(size: number): number {
+    const { block } = this;
+    const used = this.#used;
+    if (used === 0 && size <= FIRST_BLOCK_SIZE) {
+      this.block = takeFirstBlock();
+      return 0;
+    }
+    if (used > 0 && block.length === FIRST_BLOCK_SIZE && used + size <= BLOCK_SIZE) {
+      this.block = takeBlock();
+      block.copy(this.block, 0, 0, used);
+      outgrow(block);
+      return used;
+    }
+    if (used > 0) this.#write();
+    this.block = size > BLOCK_SIZE ? Buffer.allocUnsafeSlow(size) : takeBlock();
+    return 0;
   }
 
   /** Adds to the kept partial frame just what completes it; returns where the chunk goes on. */

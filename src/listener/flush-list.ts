@@ -1,3 +1,5 @@
+import { giveOutgrown } from "./block-pool.ts";
+
 /** A connection with bytes to be written. */
 export interface Flushable {
   flush(): void;
@@ -26,6 +28,7 @@ class FlushList {
     this.#waiting = this.#flushing;
     for (let i = 0; i < flushing.length; i++) flushing[i]?.flush();
     flushing.length = 0;
+    giveOutgrown();
     this.#flushing = flushing;
   }
 }
