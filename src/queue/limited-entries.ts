@@ -129,6 +129,7 @@ export abstract class LimitedEntries extends StoredEntries {
     const state = ring.states[slot] ?? 0;
     if (message === null || (state & DONE) !== 0) return;
     this.append(message, state & (QOS_MASK | RETAIN), ring.extra(slot));
+    if (this.id !== 0) this.touch();
   }
 
   /**

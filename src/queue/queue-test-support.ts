@@ -77,6 +77,9 @@ export class ManualDisk {
 export class ManualStore implements MessageStore {
   readonly disk: ManualDisk;
   uncommittedBytes = 0;
+  gatheredBytes = 0;
+  /** Somebody waits for the commit that gathers. */
+  urgent = false;
   readonly overloaded = false;
   /** How many references one read gives at most. */
   page = Number.POSITIVE_INFINITY;
@@ -105,6 +108,11 @@ export class ManualStore implements MessageStore {
   }
 
   touch(participant: CommitParticipant): void {
+    this.urgent = true;
+    this.touchLater(participant);
+  }
+
+  touchLater(participant: CommitParticipant): void {
     if (participant.dirty) return;
     participant.dirty = true;
     this.#dirty.push(participant);
@@ -121,6 +129,7 @@ export class ManualStore implements MessageStore {
   /** Collects what is to be committed; nothing happens while a commit is under way. */
   begin(): void {
     if (this.#running !== null) return;
+    this.urgent = false;
     const participants = this.#dirty;
     this.#dirty = [];
     const callbacks = this.#waiting;

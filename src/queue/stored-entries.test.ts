@@ -300,3 +300,39 @@ test("the end of a session: everything goes, from the store too, and nothing is 
   assert.equal(publish(queue, "late", 1).unsettled, 0);
   assert.ok(store.idle);
 });
+
+test("a commit is urgent unless all that is new has just been sent with QoS 1", () => {
+  const context = testContext();
+  const { store } = context;
+  const queue = newQueue(context);
+  const urgent = (): boolean => {
+    const was = store.urgent;
+    store.urgent = false;
+    return was;
+  };
+  publish(queue, "nobody there", 1);
+  assert.ok(urgent());
+  const receiver = connect(queue, 2);
+  store.commit();
+  urgent();
+  publish(queue, "sent", 1);
+  assert.ok(!urgent());
+  publish(queue, "waits for the window", 1);
+  assert.ok(urgent());
+  store.commit();
+  urgent();
+  assert.ok(queue.onPuback(1));
+  assert.ok(!urgent(), "what was stored is done");
+  assert.ok(queue.onPuback(2));
+  assert.ok(queue.onPuback(3));
+  urgent();
+  publish(queue, "exactly once", 2);
+  assert.ok(urgent());
+  store.commit();
+  urgent();
+  assert.ok(queue.onPubrec(4, 0));
+  assert.ok(urgent());
+  receiver.writable = false;
+  publish(queue, "waits for the connection", 1);
+  assert.ok(urgent());
+});

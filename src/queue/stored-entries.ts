@@ -163,12 +163,20 @@ export abstract class StoredEntries implements CommitParticipant, IncomingOwner 
     if (this.receiver === null && !this.dirty) this.#sleep();
   }
 
-  /** Has the queue collected by the next commit. */
+  /** Has the queue collected by the next commit; somebody waits for it. */
   protected touch(): void {
-    if (!this.dirty) this.context.store.touch(this);
+    this.context.store.touch(this);
   }
 
-  /** Adds an entry; `state` is its delivery QoS and the retain bit. Hot path. */
+  /** Has the queue collected by the next commit, which nobody waits for at present. */
+  protected touchLater(): void {
+    if (!this.dirty) this.context.store.touchLater(this);
+  }
+
+  /**
+   * Adds an entry; `state` is its delivery QoS and the retain bit. Whoever adds one asks for its commit too: with
+   * `touch`, or with `touchLater` when its receiver may acknowledge it any moment. Hot path.
+   */
   protected append(message: Message, state: number, extra: EntryExtra | null): void {
     this.#wake();
     const own = this.state;
@@ -176,7 +184,6 @@ export abstract class StoredEntries implements CommitParticipant, IncomingOwner 
     if (this.id !== 0) {
       bits |= UNSETTLED;
       hold(message, this.context.store);
-      if (!this.dirty) this.context.store.touch(this);
     }
     own.tail++;
     own.waiting++;
@@ -211,7 +218,7 @@ export abstract class StoredEntries implements CommitParticipant, IncomingOwner 
       own.stored--;
       own.releases ??= [];
       own.releases.push(sequence, message === null ? 0 : message.segment);
-      this.touch();
+      this.touchLater();
     }
     if (message !== null && (state & UNSETTLED) !== 0) settle(message, this.context.store);
   }

@@ -104,8 +104,17 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
     const extra = identifiers === null && group === null ? null : { identifiers, group };
     this.append(message, retain ? qos | RETAIN : qos, extra);
     counters.increment(Metric.queue_message_in);
-    if (receiver !== null) this.pump();
-    else if (group === null) this.#tellOffline(publication, qos, retain);
+    if (receiver !== null) {
+      this.pump();
+      if (this.id !== 0) {
+        // What has just been sent is likely to be acknowledged soon, and then is not to be written at all.
+        if (qos === 1 && this.state.cursor === this.state.tail) this.touchLater();
+        else this.touch();
+      }
+      return true;
+    }
+    if (this.id !== 0) this.touch();
+    if (group === null) this.#tellOffline(publication, qos, retain);
     return true;
   }
 
@@ -411,9 +420,10 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
     for (const message of messages) {
       const qos = this.limits.upgradeOutgoingQos ? source.qos : Math.min(source.qos, message.qos);
       this.context.counters.increment(Metric.queue_message_in);
-      if (qos > 0)
+      if (qos > 0) {
         this.append(message, qos | RETAIN, identifiers === null ? null : { identifiers, group: null });
-      else {
+        if (this.id !== 0) this.touch();
+      } else {
         this.context.counters.increment(Metric.queue_message_out);
         receiver.send(message, 0, true, false, 0, identifiers);
       }

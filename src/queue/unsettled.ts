@@ -7,7 +7,9 @@ const ENTRY_WEIGHT = 128;
 /** An entry that has to be kept safe takes a message: its publisher waits, its bytes are uncommitted. Hot path. */
 export function hold(message: Message, store: MessageStore): void {
   message.unsettled++;
-  store.uncommittedBytes += weight(message);
+  const bytes = weight(message);
+  store.uncommittedBytes += bytes;
+  store.gatheredBytes += bytes;
 }
 
 /** That entry is committed, acknowledged or dropped. Hot path. */

@@ -74,6 +74,8 @@ class Bench {
     this.store = new ManualStore(table);
     const unused = () => assert.fail("not used by the retained store");
     const store: MessageStore = Object.assign(this.store, {
+      gatheredBytes: 0,
+      touchLater: unused,
       whenDurable: unused,
       newQueueId: unused,
       readReferences: unused,

@@ -88,6 +88,8 @@ export interface CommitParticipant {
 export interface MessageStore {
   /** Has the participant collected by the next commit, which starts at the end of this turn if none is running. O(1). */
   touch(participant: CommitParticipant): void;
+  /** The same for a change that nobody waits for at present: under load its commit may come some milliseconds later. O(1). */
+  touchLater(participant: CommitParticipant): void;
   /** Calls back when everything touched until now is durable: in a later turn, once, in the order of the calls. */
   whenDurable(callback: () => void): void;
   /** A new queue id, never used before, also not by an earlier run of the broker. */
@@ -113,6 +115,8 @@ export interface MessageStore {
   readRecord(table: RecordTable, key: string): Promise<Buffer | null>;
   /** Bytes that participants hold and that are not committed. Raised and lowered by the participants. */
   uncommittedBytes: number;
+  /** Bytes that queues have taken in since the last commit began, also if they let go of them. Raised by the queues. */
+  gatheredBytes: number;
   /** True while `uncommittedBytes` is over the limit or the disk refuses writes: QoS 1/2 publishers are to pause. */
   readonly overloaded: boolean;
   /** Calls back once when `overloaded` has ended. */

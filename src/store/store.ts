@@ -1,6 +1,7 @@
 import type { Logger } from "../log/logger.ts";
 import { DatabaseAccess } from "./access.ts";
 import { Batch } from "./batch.ts";
+import { CommitPace } from "./commit-pace.ts";
 import { Damage } from "./damage.ts";
 import type { Database } from "./database.ts";
 import type { Counters } from "./format.ts";
@@ -89,6 +90,7 @@ function guarded(call: () => void): void {
  */
 export class DurableStore implements MessageStore {
   uncommittedBytes = 0;
+  gatheredBytes = 0;
   readonly #timers: StoreTimers;
   readonly #log: Logger;
   readonly #behaviour: StoreBehaviour;
@@ -104,6 +106,7 @@ export class DurableStore implements MessageStore {
   readonly #writer: PersistentWriter;
   readonly #sweep: Sweep;
   readonly #thinning: Thinning;
+  readonly #pace: CommitPace;
   #dirty: CommitParticipant[] = [];
   /** What the running commit has collected, and who is to be called after it. */
   #collected: CommitParticipant[] = [];
@@ -111,6 +114,10 @@ export class DurableStore implements MessageStore {
   /** To be called after the next commit. */
   #waiting: (() => void)[] = [];
   #relief: (() => void)[] = [];
+  /** Somebody waits for the next commit. */
+  #urgent = false;
+  /** What the running commit took in. */
+  #gathered = 0;
   #writing = false;
   #scheduled = false;
   #over = false;
@@ -144,14 +151,25 @@ export class DurableStore implements MessageStore {
     const kick = () => this.#kick();
     this.#sweep = new Sweep(this.#access, this.#segments, this.#records, timers, log, kick);
     this.#thinning = new Thinning(this.#access, this.#segments, timers, log, kick, behaviour.thinningBytes);
+    this.#pace = new CommitPace(timers, () => this.#continue());
     if (start.old) this.#sweep.request();
   }
 
   touch(participant: CommitParticipant): void {
+    if (!participant.dirty) {
+      participant.dirty = true;
+      this.#dirty.push(participant);
+    }
+    if (this.#urgent) return;
+    this.#urgent = true;
+    if (!this.#scheduled && !this.#writing) this.#schedule();
+  }
+
+  touchLater(participant: CommitParticipant): void {
     if (participant.dirty) return;
     participant.dirty = true;
     this.#dirty.push(participant);
-    if (!this.#scheduled && !this.#writing) this.#schedule();
+    if (!this.#scheduled && !this.#writing && !this.#pace.pausing) this.#schedule();
   }
 
   whenDurable(callback: () => void): void {
@@ -160,6 +178,7 @@ export class DurableStore implements MessageStore {
       return;
     }
     this.#waiting.push(callback);
+    this.#urgent = true;
     if (!this.#scheduled && !this.#writing) this.#schedule();
   }
 
@@ -204,6 +223,7 @@ export class DurableStore implements MessageStore {
 
   whenRelieved(callback: () => void): void {
     this.#relief.push(callback);
+    this.#urgent = true;
     if (!this.#writing && !this.#scheduled) this.#schedule();
   }
 
@@ -290,6 +310,10 @@ export class DurableStore implements MessageStore {
 
   #commit(): void {
     this.#scheduled = false;
+    this.#urgent = false;
+    this.#gathered = this.gatheredBytes;
+    this.gatheredBytes = 0;
+    this.#pace.begun(this.#gathered, this.uncommittedBytes);
     const batch = this.#batch;
     const collected = this.#dirty;
     this.#dirty = this.#collected;
@@ -332,8 +356,15 @@ export class DurableStore implements MessageStore {
       this.#relief = [];
       for (const callback of relief) guarded(callback);
     }
-    const more = this.#dirty.length > 0 || this.#waiting.length > 0 || this.#hasOwnWork();
-    if (more && !this.#scheduled && !this.#writing) this.#schedule();
+    this.#pace.ended(this.#gathered);
+    this.#continue();
+  }
+
+  /** Starts the next commit when there is something to write, and when nobody waits for it, when it is time. */
+  #continue(): void {
+    if (this.#scheduled || this.#writing || (this.#pace.pausing && !this.#urgent)) return;
+    if (this.#urgent || this.#dirty.length > 0 || this.#waiting.length > 0 || this.#hasOwnWork())
+      this.#schedule();
   }
 
   /** Nothing is being written: what is on disk is what has been decided, a moment for background readers to look. */
