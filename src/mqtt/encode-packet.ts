@@ -18,10 +18,11 @@ export function encodePacket(packet: ServerPacket, version: ProtocolVersion): Bu
     case "pingresp":
       return PINGRESP;
     case "connack": {
+      if (version !== 5) return returnCode(packet.sessionPresent, packet.reasonCode);
       const writer = new PacketWriter();
       writer.byte(packet.sessionPresent ? 1 : 0);
       writer.byte(packet.reasonCode);
-      if (version === 5) writer.properties(packet.properties ?? NO_PROPERTIES);
+      writer.properties(packet.properties ?? NO_PROPERTIES);
       return writer.finish(PacketType.Connack << 4);
     }
     case "suback":
@@ -53,19 +54,34 @@ export function encodePacket(packet: ServerPacket, version: ProtocolVersion): Bu
   }
 }
 
+/** CONNACK of MQTT 3.1 and 3.1.1. */
+function returnCode(sessionPresent: boolean, code: number): Buffer {
+  const packet = Buffer.allocUnsafe(4);
+  packet[0] = PacketType.Connack << 4;
+  packet[1] = 2;
+  packet[2] = sessionPresent ? 1 : 0;
+  packet.writeUInt8(code, 3);
+  return packet;
+}
+
 const ACKNOWLEDGEMENT_HEADER = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const;
+
+/** Room for the fields of most packets. */
+const FIRST_ROOM = 64;
 
 /** Collects the fields of one packet and puts the fixed header before them. */
 class PacketWriter {
-  readonly #parts: Buffer[] = [];
+  #fields = Buffer.allocUnsafe(FIRST_ROOM);
   #size = 0;
 
   byte(value: number): void {
-    this.#number(value, 1);
+    const at = this.#room(1);
+    this.#fields.writeUInt8(value, at);
   }
 
   int16(value: number): void {
-    this.#number(value, 2);
+    const at = this.#room(2);
+    this.#fields.writeUInt16BE(value, at);
   }
 
   /** One byte each. */
@@ -96,7 +112,7 @@ class PacketWriter {
         this.int16(Number(value));
         return;
       case "int32":
-        this.#number(Number(value), 4);
+        this.#int32(Number(value));
         return;
       case "varint":
         this.variableByteInteger(Number(value));
@@ -111,9 +127,8 @@ class PacketWriter {
   }
 
   variableByteInteger(value: number): void {
-    const part = Buffer.allocUnsafe(variableByteIntegerSize(value));
-    writeVariableByteInteger(part, 0, value);
-    this.#part(part);
+    const at = this.#room(variableByteIntegerSize(value));
+    writeVariableByteInteger(this.#fields, at, value);
   }
 
   bytes(value: Buffer): void {
@@ -122,32 +137,54 @@ class PacketWriter {
   }
 
   finish(first: number): Buffer {
-    const header = Buffer.allocUnsafe(1 + variableByteIntegerSize(this.#size));
-    header[0] = first;
-    writeVariableByteInteger(header, 1, this.#size);
-    return Buffer.concat([header, ...this.#parts], header.length + this.#size);
+    const size = this.#size;
+    const start = 1 + variableByteIntegerSize(size);
+    const packet = Buffer.allocUnsafe(start + size);
+    packet[0] = first;
+    writeVariableByteInteger(packet, 1, size);
+    this.#fields.copy(packet, start, 0, size);
+    return packet;
   }
 
   /** All that has been written, with its length before it. */
   finishProperties(): Buffer {
-    const header = Buffer.allocUnsafe(variableByteIntegerSize(this.#size));
-    writeVariableByteInteger(header, 0, this.#size);
-    return Buffer.concat([header, ...this.#parts], header.length + this.#size);
+    const size = this.#size;
+    const start = variableByteIntegerSize(size);
+    const properties = Buffer.allocUnsafe(start + size);
+    writeVariableByteInteger(properties, 0, size);
+    this.#fields.copy(properties, start, 0, size);
+    return properties;
   }
 
-  #number(value: number, size: number): void {
-    const part = Buffer.allocUnsafe(size);
-    part.writeUIntBE(value, 0, size);
-    this.#part(part);
+  #int32(value: number): void {
+    const at = this.#room(4);
+    this.#fields.writeUInt32BE(value, at);
   }
 
   #part(part: Buffer): void {
-    this.#parts.push(part);
-    this.#size += part.length;
+    const at = this.#room(part.length);
+    part.copy(this.#fields, at);
+  }
+
+  /** Where the next `size` bytes go. */
+  #room(size: number): number {
+    const at = this.#size;
+    const needed = at + size;
+    if (needed > this.#fields.length) {
+      const roomier = Buffer.allocUnsafe(Math.max(needed, this.#fields.length * 2));
+      this.#fields.copy(roomier, 0, 0, at);
+      this.#fields = roomier;
+    }
+    this.#size = needed;
+    return at;
   }
 }
 
+/** Properties that say nothing. */
+const EMPTY_PROPERTIES = Buffer.from([0]);
+
 function encodeProperties(properties: Properties): Buffer {
+  if (properties === NO_PROPERTIES) return EMPTY_PROPERTIES;
   const writer = new PacketWriter();
   for (const rule of PROPERTY_RULES) {
     const value = properties[rule.name];

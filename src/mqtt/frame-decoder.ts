@@ -267,7 +267,8 @@ function rarePacket(
 ): boolean {
   const first = buffer[frameStart] ?? 0;
   if (refuseEarly(handler, first, version)) return false;
-  const layout = PACKET_LAYOUTS.get(first >> 4);
+  const type = first >> 4;
+  const layout = PACKET_LAYOUTS.get(type);
   if (layout === undefined) return false;
   const walker = new StrictWalker(buffer, start, end, version);
   if (!walker.walk(layout)) {
@@ -278,10 +279,5 @@ function rarePacket(
     handler.onMalformed(ReasonCode.MalformedPacket, "overlong remaining length", walker.answerVersion);
     return false;
   }
-  const packet = buildPacket(walker, frameStart);
-  if (packet === undefined) {
-    handler.onMalformed(ReasonCode.MalformedPacket, `${layout.name} is malformed`, walker.answerVersion);
-    return false;
-  }
-  return handler.onPacket(packet);
+  return handler.onPacket(buildPacket(type, walker));
 }

@@ -13,18 +13,27 @@ export const ConnectFlag = {
   Username: 0x80,
 } as const;
 
-/** One field of a packet's variable header or payload, in wire order. */
+/** One field of a packet's variable header or payload, in wire order; `into` names where the walker keeps its value. */
 export type Field =
   /** Protocol name and level. */
   | { readonly kind: "protocol" }
   | { readonly kind: "connect-flags" }
-  | { readonly kind: "int16"; readonly what: string }
+  | { readonly kind: "int16"; readonly what: string; readonly into: "keepAlive" }
   | { readonly kind: "packet-id" }
   /** Present with MQTT 5 only; may be left out together with all after it where `optional`. */
   | { readonly kind: "properties"; readonly place: number; readonly flag?: number; readonly optional?: true }
-  | { readonly kind: "text"; readonly what: string; readonly flag?: number }
-  | { readonly kind: "binary"; readonly what: string; readonly flag?: number }
-  | { readonly kind: "topic-name"; readonly what: string; readonly flag: number }
+  | {
+      readonly kind: "text" | "topic-name";
+      readonly what: string;
+      readonly into: "clientId" | "willTopic" | "username";
+      readonly flag?: number;
+    }
+  | {
+      readonly kind: "binary";
+      readonly what: string;
+      readonly into: "willPayload" | "password";
+      readonly flag: number;
+    }
   /** One or more topic filters, to the end of the packet. */
   | { readonly kind: "filters"; readonly options: boolean }
   /** MQTT 5; left out it means 0x00. */
@@ -78,14 +87,14 @@ export const PACKET_LAYOUTS: ReadonlyMap<number, PacketLayout> = new Map([
     layout("CONNECT", 0, 3, [
       { kind: "protocol" },
       { kind: "connect-flags" },
-      { kind: "int16", what: "keep alive" },
+      { kind: "int16", what: "keep alive", into: "keepAlive" },
       { kind: "properties", place: Place.Connect },
-      { kind: "text", what: "client identifier" },
+      { kind: "text", what: "client identifier", into: "clientId" },
       { kind: "properties", place: Place.Will, flag: ConnectFlag.Will },
-      { kind: "topic-name", what: "will topic", flag: ConnectFlag.Will },
-      { kind: "binary", what: "will payload", flag: ConnectFlag.Will },
-      { kind: "text", what: "user name", flag: ConnectFlag.Username },
-      { kind: "binary", what: "password", flag: ConnectFlag.Password },
+      { kind: "topic-name", what: "will topic", into: "willTopic", flag: ConnectFlag.Will },
+      { kind: "binary", what: "will payload", into: "willPayload", flag: ConnectFlag.Will },
+      { kind: "text", what: "user name", into: "username", flag: ConnectFlag.Username },
+      { kind: "binary", what: "password", into: "password", flag: ConnectFlag.Password },
     ]),
   ],
   [

@@ -14,13 +14,22 @@ export const Place = {
   Auth: 256,
 } as const;
 
-/** How a property's value stands on the wire; `flag` is a byte that must be 0 or 1 and is a boolean to us. */
-type PropertyType = "bit" | "flag" | "int16" | "int32" | "varint" | "text" | "binary" | "pair";
+/** The properties whose value is a `Value`. */
+type NameOf<Value> = {
+  [Name in keyof Properties]-?: Exclude<Properties[Name], undefined> extends Value ? Name : never;
+}[keyof Properties];
 
-export interface PropertyRule {
+/** How a property's value stands on the wire; `flag` is a byte that must be 0 or 1 and is a boolean to us. */
+type TypedName =
+  | { readonly type: "bit"; readonly name: "maximumQoS" }
+  | { readonly type: "flag"; readonly name: NameOf<boolean> }
+  | { readonly type: "int16" | "int32" | "varint"; readonly name: NameOf<number> }
+  | { readonly type: "text"; readonly name: NameOf<string> }
+  | { readonly type: "binary"; readonly name: NameOf<Buffer> }
+  | { readonly type: "pair"; readonly name: "userProperties" };
+
+interface RuleBase {
   readonly id: number;
-  readonly name: keyof Properties;
-  readonly type: PropertyType;
   /** Sum of the places where it is allowed (table 2-4 of MQTT 5). */
   readonly places: number;
   /** Zero is a protocol error. */
@@ -28,6 +37,10 @@ export interface PropertyRule {
   /** Passed on to the receivers of the will message. */
   readonly endToEnd: boolean;
 }
+
+export type PropertyRule = RuleBase & TypedName;
+/** The rule of a property that is a number. */
+export type NumberRule = Extract<PropertyRule, { readonly name: NameOf<number> }>;
 
 const EVERYWHERE =
   Place.Connect |
@@ -47,42 +60,41 @@ const BOTH_WAYS = Place.Connect | Place.Connack;
 
 function rule(
   id: number,
-  name: keyof Properties,
-  type: PropertyType,
+  typed: TypedName,
   places: number,
   option: "nonZero" | "endToEnd" | "plain" = "plain",
 ): PropertyRule {
-  return { id, name, type, places, nonZero: option === "nonZero", endToEnd: option === "endToEnd" };
+  return { id, ...typed, places, nonZero: option === "nonZero", endToEnd: option === "endToEnd" };
 }
 
 /** Every property of MQTT 5 in the packets other than PUBLISH (section 2.2.2.2). */
 export const PROPERTY_RULES: readonly PropertyRule[] = [
-  rule(0x01, "payloadFormatIndicator", "flag", Place.Will, "endToEnd"),
-  rule(0x02, "messageExpiryInterval", "int32", Place.Will),
-  rule(0x03, "contentType", "text", Place.Will, "endToEnd"),
-  rule(0x08, "responseTopic", "text", Place.Will, "endToEnd"),
-  rule(0x09, "correlationData", "binary", Place.Will, "endToEnd"),
-  rule(0x0b, "subscriptionIdentifier", "varint", Place.Subscribe, "nonZero"),
-  rule(0x11, "sessionExpiryInterval", "int32", EXPIRY),
-  rule(0x12, "assignedClientIdentifier", "text", Place.Connack),
-  rule(0x13, "serverKeepAlive", "int16", Place.Connack),
-  rule(0x15, "authenticationMethod", "text", AUTHENTICATION),
-  rule(0x16, "authenticationData", "binary", AUTHENTICATION),
-  rule(0x17, "requestProblemInformation", "flag", Place.Connect),
-  rule(0x18, "willDelayInterval", "int32", Place.Will),
-  rule(0x19, "requestResponseInformation", "flag", Place.Connect),
-  rule(0x1a, "responseInformation", "text", Place.Connack),
-  rule(0x1c, "serverReference", "text", Place.Connack | Place.ServerDisconnect),
-  rule(0x1f, "reasonString", "text", REASON),
-  rule(0x21, "receiveMaximum", "int16", BOTH_WAYS, "nonZero"),
-  rule(0x22, "topicAliasMaximum", "int16", BOTH_WAYS),
-  rule(0x24, "maximumQoS", "bit", Place.Connack),
-  rule(0x25, "retainAvailable", "flag", Place.Connack),
-  rule(0x26, "userProperties", "pair", EVERYWHERE, "endToEnd"),
-  rule(0x27, "maximumPacketSize", "int32", BOTH_WAYS, "nonZero"),
-  rule(0x28, "wildcardSubscriptionAvailable", "flag", Place.Connack),
-  rule(0x29, "subscriptionIdentifiersAvailable", "flag", Place.Connack),
-  rule(0x2a, "sharedSubscriptionAvailable", "flag", Place.Connack),
+  rule(0x01, { name: "payloadFormatIndicator", type: "flag" }, Place.Will, "endToEnd"),
+  rule(0x02, { name: "messageExpiryInterval", type: "int32" }, Place.Will),
+  rule(0x03, { name: "contentType", type: "text" }, Place.Will, "endToEnd"),
+  rule(0x08, { name: "responseTopic", type: "text" }, Place.Will, "endToEnd"),
+  rule(0x09, { name: "correlationData", type: "binary" }, Place.Will, "endToEnd"),
+  rule(0x0b, { name: "subscriptionIdentifier", type: "varint" }, Place.Subscribe, "nonZero"),
+  rule(0x11, { name: "sessionExpiryInterval", type: "int32" }, EXPIRY),
+  rule(0x12, { name: "assignedClientIdentifier", type: "text" }, Place.Connack),
+  rule(0x13, { name: "serverKeepAlive", type: "int16" }, Place.Connack),
+  rule(0x15, { name: "authenticationMethod", type: "text" }, AUTHENTICATION),
+  rule(0x16, { name: "authenticationData", type: "binary" }, AUTHENTICATION),
+  rule(0x17, { name: "requestProblemInformation", type: "flag" }, Place.Connect),
+  rule(0x18, { name: "willDelayInterval", type: "int32" }, Place.Will),
+  rule(0x19, { name: "requestResponseInformation", type: "flag" }, Place.Connect),
+  rule(0x1a, { name: "responseInformation", type: "text" }, Place.Connack),
+  rule(0x1c, { name: "serverReference", type: "text" }, Place.Connack | Place.ServerDisconnect),
+  rule(0x1f, { name: "reasonString", type: "text" }, REASON),
+  rule(0x21, { name: "receiveMaximum", type: "int16" }, BOTH_WAYS, "nonZero"),
+  rule(0x22, { name: "topicAliasMaximum", type: "int16" }, BOTH_WAYS),
+  rule(0x24, { name: "maximumQoS", type: "bit" }, Place.Connack),
+  rule(0x25, { name: "retainAvailable", type: "flag" }, Place.Connack),
+  rule(0x26, { name: "userProperties", type: "pair" }, EVERYWHERE, "endToEnd"),
+  rule(0x27, { name: "maximumPacketSize", type: "int32" }, BOTH_WAYS, "nonZero"),
+  rule(0x28, { name: "wildcardSubscriptionAvailable", type: "flag" }, Place.Connack),
+  rule(0x29, { name: "subscriptionIdentifiersAvailable", type: "flag" }, Place.Connack),
+  rule(0x2a, { name: "sharedSubscriptionAvailable", type: "flag" }, Place.Connack),
 ];
 
 /** The rules by property identifier. */

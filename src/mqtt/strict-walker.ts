@@ -1,6 +1,7 @@
-import type { ProtocolVersion, UserProperty } from "./packet.ts";
+import { lastingCopy } from "./lasting-copy.ts";
+import type { Properties, ProtocolVersion, UserProperty } from "./packet.ts";
 import { ConnectFlag, type Field, type PacketLayout } from "./packet-layout.ts";
-import { Place, PROPERTY_RULE_BY_ID, type PropertyRule } from "./property-table.ts";
+import { type NumberRule, Place, PROPERTY_RULE_BY_ID, type PropertyRule } from "./property-table.ts";
 import { ReasonCode } from "./reason-code.ts";
 import { isWellFormedText } from "./text-encoding.ts";
 import { parseTopicFilter, type TopicFilter } from "./topic-filter.ts";
@@ -12,12 +13,23 @@ export const MAXIMUM_USER_PROPERTIES = 1000;
 export const MAXIMUM_FILTERS = 100_000;
 
 const BRIDGE = 0x80;
+const EMPTY = Buffer.alloc(0);
+const NO_PROPERTIES: WalkedProperties = {};
+
+/** Properties while they are being collected. */
+type WalkedProperties = { -readonly [Name in keyof Properties]: Properties[Name] };
+
+/** A topic filter of SUBSCRIBE or UNSUBSCRIBE. */
+export interface WalkedFilter {
+  readonly parsed: TopicFilter;
+  /** The subscription options byte; 0 in UNSUBSCRIBE. */
+  readonly options: number;
+}
 
 /**
  * Checks one complete packet of a client, apart from PUBLISH and acknowledgements, field by field on its bytes:
  * whatever passes here is well formed and obeys every rule that can be judged from the packet alone. On the way it
- * collects what mqtt-packet cannot give back faithfully: user properties in their order and the raw properties of
- * the will. One object per packet: these are rare.
+ * collects the values, all copied from the buffer. One object per packet: these are rare.
  */
 export class StrictWalker {
   readonly buffer: Buffer;
@@ -27,21 +39,29 @@ export class StrictWalker {
   version: 0 | ProtocolVersion;
   /** The protocol level byte of a CONNECT. */
   level: number;
-  /** Where the connect flags stand. */
-  connectFlagsAt: number;
   /** The connect flags that hold: see `username` in `walkField` for the one exception. */
   connectFlags: number;
-  userProperties: UserProperty[];
-  willUserProperties: UserProperty[];
-  /** Wire bytes of the will's end-to-end properties. */
-  willProperties: Buffer[];
-  filters: TopicFilter[];
+  keepAlive: number;
+  clientId: string;
+  username: string;
+  password: Buffer;
+  willTopic: string;
+  willPayload: Buffer;
+  packetId: number;
+  reasonCode: number;
+  /** All properties but user properties. */
+  properties: WalkedProperties;
+  willProperties: WalkedProperties;
+  readonly userProperties: UserProperty[];
+  readonly willUserProperties: UserProperty[];
+  /** Wire bytes of the will's end-to-end properties, still in the buffer. */
+  readonly willEndToEnd: Buffer[];
+  readonly filters: WalkedFilter[];
   /** 0, or why the packet is refused. */
   refusal: number;
   refusalText: string;
   /** The protocol version whose CONNACK can tell the client why its CONNECT is refused; 0: none can. */
   answerVersion: 0 | ProtocolVersion;
-  #hasAuthenticationMethod: boolean;
 
   /** `buffer[start, end)` is the packet without its fixed header. */
   constructor(buffer: Buffer, start: number, end: number, version: 0 | ProtocolVersion) {
@@ -50,16 +70,24 @@ export class StrictWalker {
     this.end = end;
     this.version = version;
     this.level = version;
-    this.connectFlagsAt = 0;
     this.connectFlags = 0;
+    this.keepAlive = 0;
+    this.clientId = "";
+    this.username = "";
+    this.password = EMPTY;
+    this.willTopic = "";
+    this.willPayload = EMPTY;
+    this.packetId = 0;
+    this.reasonCode = ReasonCode.Success;
+    this.properties = NO_PROPERTIES;
+    this.willProperties = NO_PROPERTIES;
     this.userProperties = [];
     this.willUserProperties = [];
-    this.willProperties = [];
+    this.willEndToEnd = [];
     this.filters = [];
     this.refusal = 0;
     this.refusalText = "";
     this.answerVersion = 0;
-    this.#hasAuthenticationMethod = false;
   }
 
   /** Walks over all fields; false: refused, see `refusal`. */
@@ -78,10 +106,13 @@ export class StrictWalker {
       case "connect-flags":
         return this.#flags();
       case "int16":
-        return this.#skip(2, field.what);
+        if (!this.#skip(2, field.what)) return false;
+        this[field.into] = this.#int16(this.at - 2);
+        return true;
       case "packet-id":
         if (!this.#skip(2, "packet identifier")) return false;
-        return this.#int16(this.at - 2) !== 0 || this.#protocolError("packet identifier 0"); // [MQTT-2.2.1-3]
+        this.packetId = this.#int16(this.at - 2);
+        return this.packetId !== 0 || this.#protocolError("packet identifier 0"); // [MQTT-2.2.1-3]
       case "properties":
         if (this.version !== 5 || this.#isAbsent(field.flag)) return true;
         if (field.optional === true && this.at === this.end) return this.#requiredProperties(field.place);
@@ -91,17 +122,29 @@ export class StrictWalker {
         if (this.version === 3 && field.flag === ConnectFlag.Username && this.at === this.end) {
           this.connectFlags &= ~(ConnectFlag.Username | ConnectFlag.Password);
         }
-        return this.#isAbsent(field.flag) || this.#text(field.what);
-      case "binary":
-        return this.#isAbsent(field.flag) || this.#binary(field.what);
-      case "topic-name":
-        return this.#isAbsent(field.flag) || this.#topicName(field.what);
+        if (this.#isAbsent(field.flag)) return true;
+        return this.#walkText(field.what, field.into);
+      case "topic-name": {
+        if (this.#isAbsent(field.flag)) return true;
+        const start = this.at + 2;
+        return this.#walkText(field.what, field.into) && this.#isTopicName(field.what, start);
+      }
+      case "binary": {
+        if (this.#isAbsent(field.flag)) return true;
+        const start = this.at + 2;
+        if (!this.#binary(field.what)) return false;
+        this[field.into] = lastingCopy(this.buffer, start, this.at);
+        return true;
+      }
       case "filters":
         return this.#filters(field.options);
       case "reason-code": {
         if (this.version !== 5) return true;
-        const code = this.at === this.end ? ReasonCode.Success : (this.buffer[this.at++] ?? 0);
-        return field.allowed.has(code) || this.#protocolError(`reason code ${code} from a client`);
+        if (this.at < this.end) this.reasonCode = this.buffer[this.at++] ?? 0;
+        return (
+          field.allowed.has(this.reasonCode) ||
+          this.#protocolError(`reason code ${this.reasonCode} from a client`)
+        );
       }
     }
   }
@@ -133,9 +176,8 @@ export class StrictWalker {
   }
 
   #flags(): boolean {
-    this.connectFlagsAt = this.at;
     if (!this.#skip(1, "connect flags")) return false;
-    const flags = this.buffer[this.connectFlagsAt] ?? 0;
+    const flags = this.buffer[this.at - 1] ?? 0;
     this.connectFlags = flags;
     if ((flags & ConnectFlag.Reserved) !== 0) return this.#malformed("reserved connect flag set"); // [MQTT-3.1.2-3]
     if ((flags & ConnectFlag.WillQoS) === ConnectFlag.WillQoS) return this.#malformed("will QoS 3"); // [MQTT-3.1.2-12]
@@ -153,24 +195,22 @@ export class StrictWalker {
     if (length < 0) return false;
     const end = this.at + length;
     if (end > this.end) return this.#malformed("property length beyond the packet");
-    const seen = new Set<number>();
+    const isWill = place === Place.Will;
+    const values: WalkedProperties = {};
+    if (isWill) this.willProperties = values;
+    else this.properties = values;
     while (this.at < end) {
       const start = this.at;
       const id = this.buffer[this.at++] ?? 0;
       const rule = PROPERTY_RULE_BY_ID.get(id);
       if (rule === undefined) return this.#malformed(`unknown property ${id}`);
       if ((rule.places & place) === 0) return this.#malformed(`property ${rule.name} does not belong here`);
-      if (rule.type !== "pair") {
-        if (seen.has(id)) return this.#protocolError(`property ${rule.name} twice`);
-        seen.add(id);
-      }
-      if (!this.#propertyValue(rule, place)) return false;
+      if (values[rule.name] !== undefined) return this.#protocolError(`property ${rule.name} twice`);
+      if (!this.#propertyValue(rule, values, isWill)) return false;
       if (this.at > end) return this.#malformed(`property ${rule.name} beyond the property length`);
-      if (place === Place.Will && rule.endToEnd)
-        this.willProperties.push(this.buffer.subarray(start, this.at));
+      if (isWill && rule.endToEnd) this.willEndToEnd.push(this.buffer.subarray(start, this.at));
     }
-    if (seen.has(0x15)) this.#hasAuthenticationMethod = true;
-    if (seen.has(0x16) && !seen.has(0x15)) {
+    if (values.authenticationData !== undefined && values.authenticationMethod === undefined) {
       return this.#protocolError("authentication data without authentication method"); // 3.1.2.11.10
     }
     return this.#requiredProperties(place);
@@ -178,78 +218,83 @@ export class StrictWalker {
 
   /** AUTH without an authentication method is a protocol error (3.15.2.2.2). */
   #requiredProperties(place: number): boolean {
-    if (place !== Place.Auth || this.#hasAuthenticationMethod) return true;
+    if (place !== Place.Auth || this.properties.authenticationMethod !== undefined) return true;
     return this.#protocolError("AUTH without authentication method");
   }
 
-  #propertyValue(rule: PropertyRule, place: number): boolean {
+  #propertyValue(rule: PropertyRule, values: WalkedProperties, isWill: boolean): boolean {
     const start = this.at;
     switch (rule.type) {
       case "bit":
-      case "flag":
+      case "flag": {
         if (!this.#skip(1, rule.name)) return false;
-        return (
-          (this.buffer[start] ?? 0) <= 1 || this.#protocolError(`property ${rule.name} is neither 0 nor 1`)
-        );
+        const value = this.buffer[start] ?? 0;
+        if (value > 1) return this.#protocolError(`property ${rule.name} is neither 0 nor 1`);
+        if (rule.type === "bit") values[rule.name] = value;
+        else values[rule.name] = value === 1;
+        return true;
+      }
       case "int16":
-        if (!this.#skip(2, rule.name)) return false;
-        return !rule.nonZero || this.#int16(start) !== 0 || this.#protocolError(`property ${rule.name} is 0`);
+        return this.#skip(2, rule.name) && this.#numberProperty(rule, values, this.#int16(start));
       case "int32":
-        if (!this.#skip(4, rule.name)) return false;
         return (
-          !rule.nonZero ||
-          this.buffer.readUInt32BE(start) !== 0 ||
-          this.#protocolError(`property ${rule.name} is 0`)
+          this.#skip(4, rule.name) && this.#numberProperty(rule, values, this.buffer.readUInt32BE(start))
         );
       case "varint": {
         const value = this.#variableByteInteger(rule.name);
-        if (value < 0) return false;
-        return !rule.nonZero || value !== 0 || this.#protocolError(`property ${rule.name} is 0`);
+        return value >= 0 && this.#numberProperty(rule, values, value);
       }
       case "text":
         if (!this.#text(rule.name)) return false;
         if (rule.name === "responseTopic" && this.#hasWildcard(start + 2)) {
           return this.#protocolError("response topic with a wildcard"); // [MQTT-3.3.2-14]
         }
+        values[rule.name] = this.#textFrom(start);
         return true;
       case "binary":
-        return this.#binary(rule.name);
+        if (!this.#binary(rule.name)) return false;
+        values[rule.name] = lastingCopy(this.buffer, start + 2, this.at);
+        return true;
       case "pair": {
         if (!this.#text("user property name")) return false;
+        const name = this.#textFrom(start);
         const middle = this.at;
         if (!this.#text("user property value")) return false;
-        const list = place === Place.Will ? this.willUserProperties : this.userProperties;
+        const list = isWill ? this.willUserProperties : this.userProperties;
         if (list.length >= MAXIMUM_USER_PROPERTIES) {
           return this.#refuse(
             ReasonCode.QuotaExceeded,
             `more than ${MAXIMUM_USER_PROPERTIES} user properties`,
           );
         }
-        list.push([
-          this.buffer.toString("utf8", start + 2, middle),
-          this.buffer.toString("utf8", middle + 2, this.at),
-        ]);
+        list.push([name, this.#textFrom(middle)]);
         return true;
       }
     }
   }
 
+  #numberProperty(rule: NumberRule, values: WalkedProperties, value: number): boolean {
+    if (rule.nonZero && value === 0) return this.#protocolError(`property ${rule.name} is 0`);
+    values[rule.name] = value;
+    return true;
+  }
+
   #filters(options: boolean): boolean {
     if (this.at === this.end) return this.#protocolError("no topic filter"); // [MQTT-3.8.3-2], [MQTT-3.10.3-2]
     while (this.at < this.end) {
-      const start = this.at + 2;
+      const start = this.at;
       if (!this.#text("topic filter")) return false;
-      const filter = parseTopicFilter(this.buffer.toString("utf8", start, this.at));
-      if (typeof filter === "string") {
+      const parsed = parseTopicFilter(this.#textFrom(start));
+      if (typeof parsed === "string") {
         // A misplaced wildcard gets the code that names it; other ill-formed filters are malformed.
-        const code = filter === "wildcard" ? ReasonCode.TopicFilterInvalid : ReasonCode.MalformedPacket;
-        return this.#refuse(code, `invalid topic filter (${filter})`);
+        const code = parsed === "wildcard" ? ReasonCode.TopicFilterInvalid : ReasonCode.MalformedPacket;
+        return this.#refuse(code, `invalid topic filter (${parsed})`);
       }
-      if (options && !this.#subscriptionOptions(filter)) return false;
+      if (options && !this.#subscriptionOptions(parsed)) return false;
       if (this.filters.length >= MAXIMUM_FILTERS) {
         return this.#refuse(ReasonCode.QuotaExceeded, `more than ${MAXIMUM_FILTERS} topic filters`);
       }
-      this.filters.push(filter);
+      this.filters.push({ parsed, options: options ? (this.buffer[this.at - 1] ?? 0) : 0 });
     }
     return true;
   }
@@ -267,9 +312,8 @@ export class StrictWalker {
     return true;
   }
 
-  #topicName(what: string): boolean {
-    const start = this.at + 2;
-    if (!this.#text(what)) return false;
+  /** The text field before `at`, whose characters begin at `start`. */
+  #isTopicName(what: string, start: number): boolean {
     const refusal = checkTopicName(this.buffer, start, this.at, Number.MAX_SAFE_INTEGER);
     if (typeof refusal === "number") return true;
     return this.#refuse(ReasonCode.TopicNameInvalid, `invalid ${what} (${refusal})`);
@@ -280,6 +324,18 @@ export class StrictWalker {
       if (this.buffer[at] === 0x2b || this.buffer[at] === 0x23) return true;
     }
     return false;
+  }
+
+  #walkText(what: string, into: "clientId" | "willTopic" | "username"): boolean {
+    const start = this.at;
+    if (!this.#text(what)) return false;
+    this[into] = this.#textFrom(start);
+    return true;
+  }
+
+  /** The text field from `start` to where the walker stands. */
+  #textFrom(start: number): string {
+    return this.buffer.toString("utf8", start + 2, this.at);
   }
 
   #text(what: string): boolean {

@@ -198,7 +198,8 @@ function admit(
     username: modifiers.username ?? session.identity.username,
     subscriberId: modifiers.subscriberId ?? session.identity.subscriberId,
   };
-  session.applySettings(changedSettings(session.settings, modifiers));
+  // Without modifiers all sessions share one snapshot.
+  if (verdict.modifiers !== null) session.applySettings(changedSettings(session.settings, verdict.modifiers));
   const clean = modifiers.cleanSession ?? packet.clean;
   const properties = modifiers.properties ?? {};
   const asked = properties.sessionExpiryInterval ?? packet.properties.sessionExpiryInterval ?? 0;
@@ -301,11 +302,12 @@ function accept(
   );
   if (settings.maxMessageRate > 0) session.rate = new RateLimit(settings.maxMessageRate, wheel.time);
   const { subscriberId, username } = session.identity;
-  const peer = addressOf(session);
   if (session.v5 === 0) {
-    if (!chains.on_register.isEmpty) chains.on_register.run({ peer, subscriberId, username });
+    if (!chains.on_register.isEmpty)
+      chains.on_register.run({ peer: addressOf(session), subscriberId, username });
   } else if (!chains.on_register_m5.isEmpty) {
-    chains.on_register_m5.run({ peer, subscriberId, username, properties: packet.properties });
+    const { properties } = packet;
+    chains.on_register_m5.run({ peer: addressOf(session), subscriberId, username, properties });
   }
   services.registry.attached(subscriber);
   subscriber.queue.attach(session);
