@@ -8,7 +8,8 @@ import type { Platform } from "./platform.ts";
 /** The program's other names: links to it, or on Windows, which has no such links for everybody, small scripts. */
 const OTHER_NAMES = ["vmq-admin", "vmq-passwd"];
 
-function executableName({ platform }: Platform): string {
+/** The file in `bin`. */
+export function executableName({ platform }: Platform): string {
   return platform === "win32" ? "vernemq.exe" : "vernemq";
 }
 

@@ -4,29 +4,41 @@ import { spawnSync } from "node:child_process";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-const PACKAGES = ["mosquitto", "mosquitto-clients", "openssl"];
-const COMMANDS = ["mosquitto", "mosquitto_pub", "mosquitto_sub", "openssl"];
+/** What the tests use, by suite: packages, and the commands that tell that they are there. */
+const TESTS = {
+  packages: ["mosquitto", "mosquitto-clients", "openssl"],
+  commands: ["mosquitto", "mosquitto_pub", "mosquitto_sub", "openssl"],
+};
+const SYSTEM_TESTS = {
+  packages: [...TESTS.packages, "mmdebstrap", "qemu-user-static"],
+  commands: [...TESTS.commands, "mmdebstrap", "qemu-aarch64-static"],
+};
+
 const POLICY = "/usr/sbin/policy-rc.d";
 
 /**
- * Makes sure of the commands mosquitto, mosquitto_pub, mosquitto_sub and openssl, and returns a sentence for
- * the end of the test report when they cannot be had (the tests that need them skip themselves then).
- * Installs only as root on a machine with apt, and starts no service.
+ * Makes sure of the commands that the tests use, and returns a sentence for the end of the test report when
+ * some cannot be had (the tests that need them skip themselves then). Installs only as root on a machine
+ * with apt, and starts no service.
+ *
+ * @param {boolean} system whether the tests of test/system run too
  */
-export function ensureMosquitto() {
-  const missing = COMMANDS.filter((command) => !isOnPath(command));
+export function ensureTestPackages(system) {
+  const { packages, commands } = system ? SYSTEM_TESTS : TESTS;
+  const missing = commands.filter((command) => !isOnPath(command));
   if (missing.length === 0) return undefined;
   const without = `tests that need ${missing.join(", ")} are skipped`;
+  const list = packages.join(", ");
   if (process.getuid?.() !== 0 || !isOnPath("apt-get")) {
-    return `${without}: installing the apt packages ${PACKAGES.join(", ")} needs root and apt`;
+    return `${without}: installing the apt packages ${list} needs root and apt`;
   }
-  console.error(`Installing the apt packages ${PACKAGES.join(", ")} (no service is started) …`);
+  console.error(`Installing the apt packages ${list} (no service is started) …`);
   // apt starts services of what it installs unless this file forbids it.
   const ownPolicy = !existsSync(POLICY);
   if (ownPolicy) writeFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
   try {
-    if (!install() && !(apt("update", "-qq") && install())) {
-      return `${without}: apt-get could not install ${PACKAGES.join(", ")}`;
+    if (!install(packages) && !(apt("update", "-qq") && install(packages))) {
+      return `${without}: apt-get could not install ${list}`;
     }
   } finally {
     if (ownPolicy) rmSync(POLICY, { force: true });
@@ -38,8 +50,8 @@ export function ensureMosquitto() {
   return undefined;
 }
 
-function install() {
-  return apt("install", "-y", "-qq", "--no-install-recommends", ...PACKAGES);
+function install(packages) {
+  return apt("install", "-y", "-qq", "--no-install-recommends", ...packages);
 }
 
 function apt(...args) {

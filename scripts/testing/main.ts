@@ -5,9 +5,10 @@ import { dirname } from "node:path";
 import { parseOptions, USAGE } from "./options.ts";
 import { describeSkips, describeTotals } from "./report.ts";
 import { emptyResult, type RunResult, runSuite } from "./run-suite.ts";
-import { arrangeSuites, findTestFiles } from "./suites.ts";
+import { arrangeSuites, chooseSuites, findTestFiles, type Suite } from "./suites.ts";
 
 const FILE_TIMEOUT_MS = 5 * 60 * 1000;
+const SYSTEM_FILE_TIMEOUT_MS = 15 * 60 * 1000;
 const LONG_FILE_TIMEOUT_MS = 12 * 60 * 60 * 1000;
 
 const root = dirname(dirname(import.meta.dirname));
@@ -48,14 +49,17 @@ if (options.help) {
 const files = findTestFiles(root).filter(
   (file) => options.paths.length === 0 || options.paths.some((path) => file.includes(path)),
 );
-const suites = arrangeSuites(files, availableParallelism()).filter(
-  (suite) => !options.unitOnly || suite.name === "unit",
-);
+const suites = chooseSuites(arrangeSuites(files, availableParallelism()), options);
 if (suites.length === 0) fail(`no test file matches ${options.paths.join(", ") || "the options"}`);
 
 if (options.long) process.env.VERNEMQ_TEST_LONG = "1";
 // Test files run as processes of this runner, not of one that may have started it.
 delete process.env.NODE_TEST_CONTEXT;
+
+function timeoutOf({ name }: Suite): number {
+  if (options.long) return LONG_FILE_TIMEOUT_MS;
+  return name === "system" ? SYSTEM_FILE_TIMEOUT_MS : FILE_TIMEOUT_MS;
+}
 
 const result = emptyResult();
 for (const suite of suites) {
@@ -65,7 +69,7 @@ for (const suite of suites) {
     {
       root,
       namePattern: options.namePattern,
-      timeoutMs: options.long ? LONG_FILE_TIMEOUT_MS : FILE_TIMEOUT_MS,
+      timeoutMs: timeoutOf(suite),
       output: process.stdout,
     },
     result,

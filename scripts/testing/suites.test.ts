@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { parseOptions } from "./options.ts";
 import { describeSkips, describeTotals, emptyTotals } from "./report.ts";
-import { arrangeSuites, findTestFiles } from "./suites.ts";
+import { arrangeSuites, chooseSuites, findTestFiles } from "./suites.ts";
 
 describe("the test files of a checkout", () => {
   test("are those of src, scripts, rel and test that end in .test.ts, without fixtures", (context) => {
@@ -46,11 +46,23 @@ describe("the test files of a checkout", () => {
     );
     assert.deepEqual(suites.flatMap((suite) => suite.files).sort(), files);
   });
+
+  test("run by choice: the system's only when they are asked for", () => {
+    const suites = arrangeSuites(["src/a.test.ts", "test/broker/b.test.ts", "test/system/c.test.ts"], 2);
+    const choose = (...args: string[]): string[] =>
+      chooseSuites(suites, parseOptions(args)).map(({ name }) => name);
+    assert.deepEqual(choose(), ["unit", "black-box"]);
+    assert.deepEqual(choose("--unit"), ["unit"]);
+    assert.deepEqual(choose("--system"), ["system"]);
+    assert.deepEqual(choose("test/system/c"), ["unit", "black-box", "system"]);
+    assert.deepEqual(choose("test/broker"), ["unit", "black-box"]);
+  });
 });
 
 test("the options of npm test", () => {
   assert.deepEqual(parseOptions(["--long", "--unit", "--name", "^x", "./src/mqtt"]), {
     unitOnly: true,
+    system: false,
     long: true,
     help: false,
     namePattern: "^x",

@@ -46,3 +46,16 @@ export function arrangeSuites(files: readonly string[], cores: number): Suite[] 
     .filter((suite) => suite.files.length > 0)
     .sort((left, right) => RUN_ORDER.indexOf(left.name) - RUN_ORDER.indexOf(right.name));
 }
+
+/** What is asked for on the command line: the suite `system` only by its option, or by a path in its folder. */
+export function chooseSuites(
+  suites: readonly Suite[],
+  wanted: { readonly unitOnly: boolean; readonly system: boolean; readonly paths: readonly string[] },
+): Suite[] {
+  const { unitOnly, system, paths } = wanted;
+  const named = paths.some((path) => path.startsWith("test/system"));
+  return suites.filter(({ name }) => {
+    if (name === "system") return system || (named && !unitOnly);
+    return unitOnly ? name === "unit" : !system;
+  });
+}
