@@ -1,11 +1,11 @@
 import { basename } from "node:path";
 
 /*
- * One executable with three names: what it does is told by the name it was called by (a link to it), else by its
+ * One executable with several names: what it does is told by the name it was called by (a link to it), else by its
  * first argument. Each command is loaded only when it runs, so that `vernemq ping` and `vmq-admin` start fast.
  */
 
-const PROGRAMS = ["vernemq", "vmq-admin", "vmq-passwd"] as const;
+const PROGRAMS = ["vernemq", "vmq-admin", "vmq-passwd", "start_vernemq"] as const;
 
 type Program = (typeof PROGRAMS)[number];
 
@@ -31,6 +31,9 @@ async function run(program: Program, argv: string[]): Promise<number> {
       const { vernemq } = await import("./cli/vernemq.ts");
       return vernemq(argv, import.meta.filename);
     }
+    // What container images start.
+    case "start_vernemq":
+      return run("vernemq", ["docker-entrypoint", ...argv]);
     case "vmq-admin": {
       const { vmqAdmin } = await import("./cli/vmq-admin.ts");
       return vmqAdmin(argv, import.meta.filename);

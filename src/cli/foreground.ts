@@ -3,9 +3,10 @@ import { join } from "node:path";
 import type { Admin } from "../admin/admin.ts";
 import { AlreadyRunningError, ControlServer } from "../admin/control-server.ts";
 import { createAdmin } from "../admin/node-admin.ts";
+import type { Overlay } from "../config/overlay.ts";
 import { VERSION } from "../config/version.ts";
 import { developmentNotice } from "./development-notice.ts";
-import { nodeName } from "./node-name.ts";
+import { configuredName } from "./node-name.ts";
 import type { Places } from "./places.ts";
 import { isStartFailure, type RunningNode, type StartNode } from "./running-node.ts";
 import type { SignalSource } from "./signals.ts";
@@ -17,6 +18,8 @@ export interface ForegroundOptions {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What a container's environment adds to the configuration. */
+  readonly overlay?: Overlay | undefined;
   /** Takes the place of standard output for log lines. */
   readonly writeLog?: (text: string) => void;
   /** Called once the node serves; `stop` ends it. What it returns is called when the node has stopped. */
@@ -35,7 +38,7 @@ export async function runForeground(options: ForegroundOptions): Promise<number>
   try {
     control = await ControlServer.open({
       runDirectory: places.directories.run,
-      node: await nodeName(places),
+      node: await configuredName({ ...places, env: options.env, overlay: options.overlay }),
       version: VERSION,
       onStop: () => stopped.resolve("vernemq stop"),
     });
@@ -65,6 +68,7 @@ async function serve(
     node = await options.startNode({
       ...places,
       env: options.env,
+      overlay: options.overlay,
       ...(options.writeLog && { writeLog: options.writeLog }),
     });
   } catch (error) {

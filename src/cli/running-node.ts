@@ -1,10 +1,13 @@
 import type { AdminPorts } from "../admin/ports.ts";
+import type { Overlay } from "../config/overlay.ts";
 import type { RootLogger } from "../log/logger.ts";
 import type { Places } from "./places.ts";
 
 /** What a node is started with. */
 export interface StartOptions extends Places {
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What a container's environment adds to the configuration. */
+  readonly overlay?: Overlay | undefined;
   /** Lines for standard output go here instead (the prompt of `vernemq console`). */
   readonly writeLog?: (text: string) => void;
 }

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from "commander";
 import type { CommandOutput } from "../config/commands.ts";
+import type { LoadRequest } from "../config/load.ts";
 import { VERSION } from "../config/version.ts";
+import { configurationRequest, markAsContainer } from "./configuration-request.ts";
 import { installation, installationRoot } from "./installation.ts";
 import { openFilesLimit, openFilesWarning } from "./open-files.ts";
 import { type PlaceOptions, type Places, places } from "./places.ts";
@@ -24,6 +26,16 @@ function print({ exitCode, stdout, stderr }: CommandOutput): number {
 /** What is still open this long after a node has stopped does not keep its process alive. */
 const LINGER_MS = 1000;
 
+/** Runs the node of a container image: prepares what its environment asks for first. */
+async function inContainer(where: Places, extra: readonly string[]): Promise<number> {
+  markAsContainer(process.env);
+  process.stderr.write(openFilesWarning(openFilesLimit()));
+  const { prepareContainer } = await import("./container/entrypoint.ts");
+  const { ok, lines } = prepareContainer(where, process.env, extra);
+  for (const line of lines) process.stderr.write(`${line}\n`);
+  return ok ? inForeground(where, false) : 1;
+}
+
 /** Runs a node in this process until it ends. */
 async function inForeground(where: Places, prompt: boolean): Promise<number> {
   const status = await runNode(where, prompt);
@@ -35,12 +47,14 @@ async function runNode(where: Places, prompt: boolean): Promise<number> {
   process.env.UV_THREADPOOL_SIZE ??= THREAD_POOL_SIZE;
   // Data, logs and sockets are nobody else's business.
   process.umask(0o027);
-  const [{ startNode }, { processSignals }] = await Promise.all([
+  const [{ startNode }, { processSignals }, { confFile, overlay }] = await Promise.all([
     import("../node/node.ts"),
     import("./signals.ts"),
+    configurationRequest(where, process.env),
   ]);
   const options = {
-    places: where,
+    places: { ...where, confFile },
+    overlay,
     startNode,
     signals: processSignals,
     env: process.env,
@@ -63,6 +77,7 @@ function program(mainFile: string, status: Status): Command {
   const vernemq = new Command("vernemq");
   const root = installationRoot(mainFile);
   const where = (): Places => places(vernemq.opts<PlaceOptions>(), process.env, installation(root));
+  const request = (): Promise<LoadRequest> => configurationRequest(where(), process.env);
   const running = async (result: number | Promise<number>): Promise<void> => {
     status.value = await result;
   };
@@ -87,6 +102,9 @@ function program(mainFile: string, status: Status): Command {
       process.stderr.write(openFilesWarning(openFilesLimit()));
       return running(inForeground(where(), !extra.includes("-noinput")));
     });
+  command("docker-entrypoint [arguments...]", "run the broker of a container image (start_vernemq)")
+    .allowUnknownOption()
+    .action((extra: string[]) => running(inContainer(where(), extra)));
   command("start", "start the broker in the background").action(async () => {
     const { start } = await import("./daemon.ts");
     return running(start(where(), mainFile));
@@ -116,15 +134,15 @@ function program(mainFile: string, status: Status): Command {
   });
   command("chkconfig", "check the configuration").action(async () => {
     const { checkCommand } = await import("../config/commands.ts");
-    return running(print(checkCommand({ ...where(), env: process.env })));
+    return running(print(checkCommand(await request())));
   });
-  addConfig(command("config", "show the configuration and what it means"), where, running);
+  addConfig(command("config", "show the configuration and what it means"), request, running);
   return vernemq;
 }
 
 function addConfig(
   config: Command,
-  where: () => Places,
+  request: () => Promise<LoadRequest>,
   running: (result: number | Promise<number>) => Promise<void>,
 ): void {
   const level = "-l, --log-level <level>";
@@ -142,7 +160,7 @@ function addConfig(
     .option(level, ignored)
     .action(async () => {
       const { generateCommand } = await import("../config/commands.ts");
-      return running(print(generateCommand({ ...where(), env: process.env })));
+      return running(print(generateCommand(await request())));
     });
   config
     .command("effective")
@@ -150,7 +168,7 @@ function addConfig(
     .option(level, ignored)
     .action(async () => {
       const { effectiveCommand } = await import("../config/commands.ts");
-      return running(print(effectiveCommand({ ...where(), env: process.env })));
+      return running(print(effectiveCommand(await request())));
     });
   config
     .command("describe [variable]")
@@ -158,7 +176,7 @@ function addConfig(
     .option(level, ignored)
     .action(async (variable: string | undefined) => {
       const { describeCommand } = await import("../config/commands.ts");
-      return running(print(describeCommand({ ...where(), env: process.env }, variable)));
+      return running(print(describeCommand(await request(), variable)));
     });
 }
 

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { Configuration, type Setting } from "./configuration.ts";
 import { type Directories, resolvePath } from "./directories.ts";
 import { findKey, formerName, type KnownKey, nearestKeys } from "./key-index.ts";
+import type { Overlay } from "./overlay.ts";
 import { pluginSettings } from "./plugin-settings.ts";
 import type { Problem } from "./problem.ts";
 import { readFiles, type WrittenSetting } from "./reader/files.ts";
@@ -21,6 +22,8 @@ export interface LoadRequest {
   readonly directories: Directories;
   /** Directories that were given on the command line or by the environment: they go before vernemq.conf. */
   readonly given?: Partial<Directories>;
+  /** What goes after the files. */
+  readonly overlay?: Overlay | undefined;
 }
 
 /** A configuration, or everything that is wrong with it. */
@@ -38,8 +41,10 @@ interface KnownSetting extends WrittenSetting {
  */
 export function loadConfiguration(request: LoadRequest): LoadResult {
   const confFile = resolve(request.confFile);
-  const { settings: written, problems } = readFiles(confFile);
-  const errors: Problem[] = [...problems];
+  const { overlay } = request;
+  const files = readFiles(confFile, overlay?.edit);
+  const written = [...files.settings, ...(overlay?.settings ?? [])];
+  const errors: Problem[] = [...files.problems, ...(overlay?.problems ?? [])];
   const last = lastOfEach(written, errors);
   const sources = sourcesOf(last, request.env, confFile);
   const texts = new Map<string, Setting>();
@@ -60,7 +65,8 @@ export function loadConfiguration(request: LoadRequest): LoadResult {
   const configuration = new Configuration(confFile, directories, texts);
   const chains = chainProblems(configuration);
   if (chains.length > 0) return { ok: false, errors: inOrder(chains, written) };
-  return { ok: true, configuration, warnings: warningsAbout(configuration) };
+  const warnings = [...(overlay?.warnings ?? []), ...warningsAbout(configuration)];
+  return { ok: true, configuration, warnings };
 }
 
 /** The last setting of each known key; unknown keys become errors. */
@@ -170,10 +176,12 @@ function chainProblems(configuration: Configuration): readonly Problem[] {
   return problems;
 }
 
-/** The problems in the order in which the files were read. */
+/** The problems in the order in which the files were read; what no file says comes last. */
 function inOrder(problems: readonly Problem[], written: readonly WrittenSetting[]): readonly Problem[] {
   const files = [...new Set(written.map(({ place }) => place.file))];
-  const rank = ({ place }: Problem): readonly [number, number] =>
-    place === undefined ? [-1, 0] : [files.indexOf(place.file), place.line];
+  const rank = ({ place }: Problem): readonly [number, number] => {
+    if (place === undefined) return [-1, 0];
+    return [place.source === undefined ? files.indexOf(place.file) : files.length, place.line];
+  };
   return problems.toSorted((a, b) => rank(a)[0] - rank(b)[0] || rank(a)[1] - rank(b)[1]);
 }

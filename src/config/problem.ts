@@ -2,6 +2,16 @@
 export interface Place {
   readonly file: string;
   readonly line: number;
+  /**
+   * What wrote it when no file did, such as the name of an environment variable. `file` is then the one whose
+   * directory relative paths start from, and `line` is 0.
+   */
+  readonly source?: string;
+}
+
+/** The place as it is named in messages. */
+export function formatPlace({ file, line, source }: Place): string {
+  return source ?? `${file}:${line}`;
 }
 
 /** Something wrong with a configuration, complete enough to mend it. */
@@ -21,7 +31,7 @@ export interface Problem {
 /** The problem as one line of text, with the place first. */
 export function formatProblem(problem: Problem): string {
   const parts: string[] = [];
-  if (problem.place !== undefined) parts.push(`${problem.place.file}:${problem.place.line}:`);
+  if (problem.place !== undefined) parts.push(`${formatPlace(problem.place)}:`);
   if (problem.key !== undefined)
     parts.push(problem.value === undefined ? `${problem.key}:` : `${problem.key} =`);
   if (problem.value !== undefined) parts.push(problem.value === "" ? "'':" : `${problem.value}:`);

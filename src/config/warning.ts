@@ -1,5 +1,6 @@
 import type { Configuration } from "./configuration.ts";
 import { findKey, type KnownKey } from "./key-index.ts";
+import { formatPlace } from "./problem.ts";
 
 /** Something in a valid configuration that will not do what its author may expect. */
 export interface Warning {
@@ -19,7 +20,7 @@ function isUsual(configuration: Configuration, { key, option }: KnownKey): boole
 
 function placed(configuration: Configuration, key: string): string {
   const place = configuration.setting(key)?.place;
-  return place === undefined ? key : `${key} (${place.file}:${place.line})`;
+  return place === undefined ? key : `${key} (${formatPlace(place)})`;
 }
 
 /**

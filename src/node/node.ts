@@ -40,6 +40,7 @@ export async function startNode(options: StartOptions) {
     env: options.env,
     directories: options.directories,
     given: options.given,
+    overlay: options.overlay,
   });
   if (!loaded.ok) throw new StartError(reportLines(loaded));
   const { configuration, warnings } = loaded;

@@ -55,9 +55,10 @@ function includedFiles(pattern: string): readonly string[] {
 
 /**
  * Reads a configuration file and all that it includes. A file to include that does not exist is passed over;
- * one that includes itself, or that exists and cannot be read, is a problem.
+ * one that includes itself, or that exists and cannot be read, is a problem. `edit` changes the text of the
+ * configuration file, but of none that it includes, before it is read.
  */
-export function readFiles(confFile: string): ReadFiles {
+export function readFiles(confFile: string, edit: (text: string) => string = (text) => text): ReadFiles {
   const settings: WrittenSetting[] = [];
   const problems: Problem[] = [];
 
@@ -83,7 +84,7 @@ export function readFiles(confFile: string): ReadFiles {
       problems.push(from === undefined ? { problem } : { place: from, problem });
       return;
     }
-    for (const statement of readStatements(text)) {
+    for (const statement of readStatements(from === undefined ? edit(text) : text)) {
       const place = { file: path, line: statement.line };
       if (statement.kind === "error") problems.push({ place, problem: statement.problem });
       else if (statement.kind === "setting")
