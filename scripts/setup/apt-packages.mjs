@@ -10,8 +10,8 @@ const TESTS = {
   commands: ["mosquitto", "mosquitto_pub", "mosquitto_sub", "openssl"],
 };
 const SYSTEM_TESTS = {
-  packages: [...TESTS.packages, "mmdebstrap", "qemu-user-static"],
-  commands: [...TESTS.commands, "mmdebstrap", "qemu-aarch64-static"],
+  packages: [...TESTS.packages, "mmdebstrap", "qemu-user-static", "podman", "crun", "busybox-static"],
+  commands: [...TESTS.commands, "mmdebstrap", "qemu-aarch64-static", "podman", "crun", "busybox"],
 };
 
 const POLICY = "/usr/sbin/policy-rc.d";
