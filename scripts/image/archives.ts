@@ -1,17 +1,7 @@
 /** The two forms in which images are given away: an archive for `docker load`, and the layout of the OCI. */
 
-import {
-  copyFileSync,
-  createReadStream,
-  createWriteStream,
-  linkSync,
-  mkdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { createGzip } from "node:zlib";
 import type { ImageArchitecture } from "./base-root.ts";
 import { command } from "./debian-packages.ts";
 import { type Blob, blobOf, type Layer } from "./layer.ts";
@@ -54,25 +44,29 @@ function pack(directory: string, epoch: number, output: string, names: readonly 
   ]);
 }
 
-/** Writes what `docker load` and `podman load` read: one architecture, compressed as a whole. */
-export async function writeDockerArchive(
+/**
+ * Writes what `docker load` and `podman load` read: one architecture. The layers are compressed, not the whole: not every
+ * version of podman takes that.
+ */
+export function writeDockerArchive(
   image: Image,
   tags: readonly string[],
   epoch: number,
   output: string,
   scratch: string,
-): Promise<void> {
+): void {
   rmSync(scratch, { recursive: true, force: true });
   mkdirSync(scratch, { recursive: true });
-  const names = image.layers.map(({ plain }) => `${plain.digest}.tar`);
-  for (const { plain } of image.layers) place(plain, join(scratch, `${plain.digest}.tar`));
+  const names = image.layers.map(({ compressed }) => {
+    const name = `${compressed.digest}.tar.gz`;
+    place(compressed, join(scratch, name));
+    return name;
+  });
   const config = `${image.config.digest}.json`;
   place(image.config, join(scratch, config));
   const manifest = [{ Config: config, RepoTags: tags, Layers: names }];
   writeFileSync(join(scratch, "manifest.json"), JSON.stringify(manifest));
-  const archive = join(scratch, "archive.tar");
-  pack(scratch, epoch, archive, ["manifest.json", config, ...names]);
-  await pipeline(createReadStream(archive), createGzip({ level: 9 }), createWriteStream(output));
+  pack(scratch, epoch, output, ["manifest.json", config, ...names]);
   rmSync(scratch, { recursive: true, force: true });
 }
 

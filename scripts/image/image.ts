@@ -109,7 +109,7 @@ async function makeImage(
 }
 
 /**
- * Makes `vernemq-VERSION-docker-ARCHITECTURE.tar.gz` for each tree, for `docker load`, and
+ * Makes `vernemq-VERSION-docker-ARCHITECTURE.tar` for each tree, for `docker load`, and
  * `vernemq-VERSION-oci.tar` with all of them.
  */
 export async function makeImages(options: ImageOptions): Promise<readonly ImageArchive[]> {
@@ -125,8 +125,8 @@ export async function makeImages(options: ImageOptions): Promise<readonly ImageA
     const tree = trees[architecture];
     if (tree === undefined) continue;
     const image = await makeImage(architecture, tree, options);
-    const file = join(output, `vernemq-${version}-docker-${architecture}.tar.gz`);
-    await writeDockerArchive(image, [tag, `${REPOSITORY}:latest`], epoch, file, packing);
+    const file = join(output, `vernemq-${version}-docker-${architecture}.tar`);
+    writeDockerArchive(image, [tag, `${REPOSITORY}:latest`], epoch, file, packing);
     archives.push({ file, size: statSync(file).size, unpacked: unpacked(image) });
     images.push(image);
   }
