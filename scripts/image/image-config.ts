@@ -34,38 +34,41 @@ export function imageConfig(
   layers: readonly { readonly layer: Layer; readonly comment: string }[],
 ): string {
   const created = new Date(epoch * 1000).toISOString();
+  const config = {
+    User: `${VERNEMQ_UID}:${VERNEMQ_UID}`,
+    ExposedPorts: keys(PORTS.map((port) => `${port}/tcp`)),
+    Env: [
+      "PATH=/vernemq/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      `VERNEMQ_VERSION=${version}`,
+      "VERNEMQ_CONTAINER=1",
+    ],
+    Cmd: ["start_vernemq"],
+    Healthcheck: {
+      Test: ["CMD", "vernemq", "ping"],
+      Interval: 30 * NANOSECONDS,
+      Timeout: 10 * NANOSECONDS,
+      StartPeriod: 60 * NANOSECONDS,
+      Retries: 3,
+    },
+    Volumes: keys(VOLUMES),
+    WorkingDir: "/vernemq",
+    StopSignal: "SIGTERM",
+    Labels: {
+      "org.opencontainers.image.title": "VerneMQ",
+      "org.opencontainers.image.description": "A durable, very fast MQTT 3.1, 3.1.1 and 5.0 broker",
+      "org.opencontainers.image.licenses": "Apache-2.0",
+      "org.opencontainers.image.version": version,
+      "org.opencontainers.image.created": created,
+      ...(revision !== "" && { "org.opencontainers.image.revision": revision }),
+    },
+  };
   return JSON.stringify({
     created,
     architecture,
     os: "linux",
-    config: {
-      User: `${VERNEMQ_UID}:${VERNEMQ_UID}`,
-      ExposedPorts: keys(PORTS.map((port) => `${port}/tcp`)),
-      Env: [
-        "PATH=/vernemq/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        `VERNEMQ_VERSION=${version}`,
-        "VERNEMQ_CONTAINER=1",
-      ],
-      Cmd: ["start_vernemq"],
-      Healthcheck: {
-        Test: ["CMD", "vernemq", "ping"],
-        Interval: 30 * NANOSECONDS,
-        Timeout: 10 * NANOSECONDS,
-        StartPeriod: 60 * NANOSECONDS,
-        Retries: 3,
-      },
-      Volumes: keys(VOLUMES),
-      WorkingDir: "/vernemq",
-      StopSignal: "SIGTERM",
-      Labels: {
-        "org.opencontainers.image.title": "VerneMQ",
-        "org.opencontainers.image.description": "A durable, very fast MQTT 3.1, 3.1.1 and 5.0 broker",
-        "org.opencontainers.image.licenses": "Apache-2.0",
-        "org.opencontainers.image.version": version,
-        "org.opencontainers.image.created": created,
-        ...(revision !== "" && { "org.opencontainers.image.revision": revision }),
-      },
-    },
+    config,
+    // Older versions of podman look for the health check here.
+    container_config: { Healthcheck: config.Healthcheck },
     rootfs: { type: "layers", diff_ids: layers.map(({ layer }) => `sha256:${layer.plain.digest}`) },
     history: layers.map(({ comment }) => ({ created, created_by: comment })),
   });

@@ -122,7 +122,7 @@ describe("the container image", { skip: SKIP }, () => {
     assert.equal(await exec("vernemq", "version"), VERSION);
     assert.match(await exec("vmq-admin", "session", "show", "--client_id"), /\bc\b/);
     assert.match(await exec("vernemq", "config", "effective"), /^allow_anonymous = on$/m);
-    assert.equal(await exec("sh", "-c", "id -u; cat /proc/1/comm"), "10000\nstart_vernemq");
+    assert.equal(await exec("sh", "-c", "id -u; tr '\\0' ' ' < /proc/1/cmdline"), "10000\nstart_vernemq");
     assert.equal(
       await exec("sh", "-c", "readlink /etc/vernemq /var/lib/vernemq /var/log/vernemq"),
       ["/vernemq/etc", "/vernemq/data", "/vernemq/log"].join("\n"),
