@@ -10,8 +10,19 @@ const TESTS = {
   commands: ["mosquitto", "mosquitto_pub", "mosquitto_sub", "openssl"],
 };
 const SYSTEM_TESTS = {
-  packages: [...TESTS.packages, "mmdebstrap", "qemu-user-static", "podman", "crun", "busybox-static"],
-  commands: [...TESTS.commands, "mmdebstrap", "qemu-aarch64-static", "podman", "crun", "busybox"],
+  packages: [
+    ...TESTS.packages,
+    "mmdebstrap",
+    "qemu-user-static",
+    "podman",
+    "crun",
+    "busybox-static",
+    // To render the Helm chart.
+    "golang-go",
+    "golang-github-masterminds-sprig-dev",
+    "golang-gopkg-yaml.v3-dev",
+  ],
+  commands: [...TESTS.commands, "mmdebstrap", "qemu-aarch64-static", "podman", "crun", "busybox", "go"],
 };
 
 const POLICY = "/usr/sbin/policy-rc.d";
