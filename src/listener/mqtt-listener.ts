@@ -104,11 +104,15 @@ export class MqttListener implements Listener, ArrivalOwner {
     return this.#port;
   }
 
+  /** Opens what the stages need. Rejects with the reason why the listener cannot be started. */
+  async prepare(): Promise<void> {
+    if (this.#opened) return;
+    this.#opened = true;
+    for (const stage of this.#options.stages) await stage.open?.();
+  }
+
   async listen(): Promise<void> {
-    if (!this.#opened) {
-      for (const stage of this.#options.stages) await stage.open?.();
-      this.#opened = true;
-    }
+    await this.prepare();
     await this.#bind();
   }
 

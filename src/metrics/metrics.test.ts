@@ -141,3 +141,24 @@ describe("the metrics of a node", () => {
     stop();
   });
 });
+
+it("of the values with labels of a name the smallest stands for all", () => {
+  const metrics = new Metrics();
+  const name = "tls_certificate_seconds_left";
+  const values = (): (number | string)[][] =>
+    metrics
+      .samples()
+      .flatMap((sample) => (sample.name === name ? [[sample.value, sample.labels.join()]] : []));
+  assert.deepEqual(values(), []);
+  assert.equal(metrics.total(name), 0);
+  metrics.provideSeries(name, () => [
+    { labels: [["listener", "ssl.a"]], value: 30 },
+    { labels: [["listener", "ssl.b"]], value: -5 },
+  ]);
+  assert.deepEqual(values(), [
+    [30, "listener,ssl.a"],
+    [-5, "listener,ssl.b"],
+  ]);
+  assert.equal(metrics.total(name), -5);
+  assert.equal(metrics.totals().find((sample) => sample.name === name)?.value, -5);
+});

@@ -37,6 +37,12 @@ const smallest: ReadonlySet<string> = new Set(
   metricTable.flatMap((family) => ("summary" in family ? [family.name] : [])),
 );
 
+/** What stands for two values of one name where their labels are not shown; `before` is undefined for the first. */
+export function combined(name: string, before: number | undefined, value: number): number {
+  if (before === undefined) return value;
+  return smallest.has(name) ? Math.min(before, value) : before + value;
+}
+
 /** The metrics of a node: the counters, and functions that read what is measured on demand. */
 export class Metrics {
   readonly counters = new Counters(SLOTS);
@@ -82,13 +88,7 @@ export class Metrics {
   totals(): MetricSample[] {
     const totals = new Map<string, MetricSample>();
     for (const sample of this.samples()) {
-      const before = totals.get(sample.name)?.value;
-      const value =
-        before === undefined
-          ? sample.value
-          : smallest.has(sample.name)
-            ? Math.min(before, sample.value)
-            : before + sample.value;
+      const value = combined(sample.name, totals.get(sample.name)?.value, sample.value);
       totals.set(sample.name, { ...sample, labels: [], value });
     }
     return [...totals.values()];

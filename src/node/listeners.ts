@@ -70,14 +70,20 @@ export class Listeners {
       const entry = this.#make(listener, configuration);
       if (entry !== undefined) this.#entries.push(entry);
     }
+    // No port is opened before everything behind all of them is in order.
     for (const { listener, rules } of this.#entries) {
+      try {
+        await listener.prepare();
+      } catch (error) {
+        problems.push(...problemsOf(rules, error));
+      }
+    }
+    for (const { listener, rules } of problems.length > 0 ? [] : this.#entries) {
       try {
         await listener.listen();
         log.info("listener", `listening for MQTT on ${rules.address}:${listener.port} (${listener.name})`);
       } catch (error) {
-        const name = `error: listener.${rules.kind}.${rules.name}`;
-        if (error instanceof TlsError) problems.push(...error.lines.map((line) => `${name}: ${line}`));
-        else problems.push(`${name} cannot listen on ${rules.address}:${rules.port}: ${reasonOf(error)}`);
+        problems.push(...problemsOf(rules, error));
       }
     }
     if (problems.length > 0) {
@@ -138,6 +144,13 @@ export class Listeners {
     );
     return { listener: made, rules, configuration: listener };
   }
+}
+
+/** Why a listener cannot be opened, a line each. */
+function problemsOf({ kind, name, address, port }: ListenerRules, error: unknown): readonly string[] {
+  const which = `error: listener.${kind}.${name}`;
+  if (error instanceof TlsError) return error.lines.map((line) => `${which}: ${line}`);
+  return [`${which} cannot listen on ${address}:${port}: ${reasonOf(error)}`];
 }
 
 function listenerRules(listener: ListenerConfiguration, type: string): ListenerRules {

@@ -1,8 +1,8 @@
-import type { Metrics } from "../../metrics/metrics.ts";
+import { combined, type Metrics } from "../../metrics/metrics.ts";
 import { type Command, CommandError, type Invocation } from "../command.ts";
 import { type Element, text } from "../element.ts";
 
-const LABELS = ["mqtt_version", "reason_code", "return_code", "group"];
+const LABELS = ["mqtt_version", "reason_code", "return_code", "group", "listener", "file"];
 
 interface Line {
   readonly text: string;
@@ -33,7 +33,7 @@ function lines(metrics: Metrics, aggregate: boolean, filter: ReadonlyMap<string,
   for (const { name, type, value, help, labels } of chosen) {
     const shown = labels.map(([label, labelled]) => `${label}="${labelled}"`).join(",");
     const id = aggregate || labels.length === 0 ? name : `${name}{${shown}}`;
-    found.set(id, { type, help, value: value + (found.get(id)?.value ?? 0) });
+    found.set(id, { type, help, value: combined(name, found.get(id)?.value, value) });
   }
   const samples = [...found].map(([id, { type, value, help }]) => ({
     text: `${type}.${id} = ${value}`,
