@@ -8,7 +8,9 @@ import type { Counters } from "../metrics/counters.ts";
 import { Metric } from "../metrics/metric.ts";
 import { type Peer, peerText } from "../session/peer.ts";
 import { Arrival, type ArrivalOwner } from "./arrival.ts";
+import type { ByteStream } from "./byte-stream.ts";
 import { Connection, type ConnectionHandler, type WriteRules } from "./connection.ts";
+import { writeDirectly } from "./direct-write.ts";
 import type { IntakeStage } from "./intake-stage.ts";
 import type { Listener } from "./listener.ts";
 import { handOver, observeSocket, onStaticRead, readSocket } from "./socket-events.ts";
@@ -142,7 +144,9 @@ export class MqttListener implements Listener, ArrivalOwner {
       stream.resume();
       return;
     }
-    const connection = this.#connect(socket, arrival.peer, wrapped ? this.#layered : this.#plain);
+    const connection = wrapped
+      ? this.#connect(socket, arrival.peer, this.#layered)
+      : this.#connect(staticRead ? writeDirectly(socket) : socket, arrival.peer, this.#plain);
     handOver(socket, connection);
     if (rest !== null) connection.received(rest, rest.length);
     start(socket, staticRead, connection);
@@ -221,12 +225,12 @@ export class MqttListener implements Listener, ArrivalOwner {
       arrival.advance();
       return;
     }
-    const connection = this.#connect(socket, peer, this.#plain);
+    const connection = this.#connect(staticRead ? writeDirectly(socket) : socket, peer, this.#plain);
     observeSocket(socket, connection);
     start(socket, staticRead, connection);
   }
 
-  #connect(stream: Socket | NonNullable<Arrival["stream"]>, peer: Peer, rules: WriteRules): Connection {
+  #connect(stream: ByteStream, peer: Peer, rules: WriteRules): Connection {
     const connection = new Connection(
       stream,
       peer,
