@@ -1,8 +1,9 @@
 /** The brokers a benchmark compares: ours, Mosquitto, any command, or one that runs already. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkout, mosquittoPath } from "../support/broker.ts";
+import { Authority } from "../support/certificates.ts";
 import { ended, freePort, portOpen, removeDirectory, temporaryDirectory } from "../support/processes.ts";
 import type { Row } from "./rows.ts";
 
@@ -21,6 +22,33 @@ function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
+function vernemqListener(directory: string, port: number, row: Row): string[] {
+  const kind = row.tls === true ? "ssl" : "tcp";
+  const { cert, key } = certificate(directory, row);
+  return [
+    `listener.${kind}.default = 127.0.0.1:${port}`,
+    `listener.${kind}.allowed_protocol_versions = 3,4,5`,
+    ...(row.tls === true
+      ? [
+          `listener.ssl.certfile = ${cert}`,
+          `listener.ssl.keyfile = ${key}`,
+          "listener.ssl.tls_version = tlsv1.2,tlsv1.3",
+        ]
+      : []),
+  ];
+}
+
+/** The certificate of a broker under test, with a key on the curve P-256; made where there is none yet. */
+function certificate(directory: string, row: Row): { cert: string; key: string } {
+  const files = {
+    cert: join(directory, "pki", "localhost.pem"),
+    key: join(directory, "pki", "localhost.key"),
+  };
+  if (row.tls === true && !existsSync(files.cert))
+    Authority.root(join(directory, "pki"), "Benchmark").issue("localhost", { for: "server" });
+  return files;
+}
+
 /** Our broker from the checkout; `flags` go to the runtime (for profiles). */
 function vernemq(directory: string, port: number, row: Row): string {
   for (const name of ["data", "log", "run"]) mkdirSync(join(directory, name), { recursive: true });
@@ -32,8 +60,7 @@ function vernemq(directory: string, port: number, row: Row): string {
     [
       `nodename = bench@127.0.0.1`,
       "allow_anonymous = on",
-      `listener.tcp.default = 127.0.0.1:${port}`,
-      "listener.tcp.allowed_protocol_versions = 3,4,5",
+      ...vernemqListener(directory, port, row),
       "listener.max_connections = 200000",
       "max_client_id_size = 100",
       `max_inflight_messages = ${row.inflight ?? 1000}`,
@@ -50,6 +77,11 @@ function vernemq(directory: string, port: number, row: Row): string {
   return `${quote(process.execPath)} ${flags} ${quote(join(checkout, "src", "main.ts"))} vernemq foreground ${place}`;
 }
 
+function mosquittoTls(directory: string, row: Row): string[] {
+  const { cert, key } = certificate(directory, row);
+  return row.tls === true ? [`certfile ${cert}`, `keyfile ${key}`] : [];
+}
+
 function mosquitto(directory: string, port: number, row: Row): string {
   const conf = join(directory, "mosquitto.conf");
   writeFileSync(
@@ -63,6 +95,7 @@ function mosquitto(directory: string, port: number, row: Row): string {
       "max_queued_messages 0",
       "max_connections -1",
       `listener ${port} 127.0.0.1`,
+      ...mosquittoTls(directory, row),
       "allow_anonymous true",
       "",
     ].join("\n"),

@@ -70,7 +70,7 @@ function parseResult(line: string): Result {
 async function generate(broker: BenchBroker, argv: readonly string[]): Promise<Result> {
   const pid = broker.pid === undefined ? [] : ["--broker-pid", String(broker.pid)];
   const made = await run(
-    loadGenerator(),
+    loadGenerator(argv.includes("--tls")),
     [...argv, "--host", broker.spec.host, "--port", String(broker.port), "--label", broker.spec.name, ...pid],
     { deadlineMs: 900_000 },
   );

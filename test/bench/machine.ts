@@ -8,14 +8,23 @@ import { fileURLToPath } from "node:url";
 
 const source = fileURLToPath(new URL("./mqload.c", import.meta.url));
 
-/** Compiles the load generator unless that has been done since its source changed; gives its path. */
-export function loadGenerator(): string {
+/**
+ * Compiles the load generator unless that has been done since its source changed; gives its path. For TLS it needs the
+ * headers of OpenSSL (libssl-dev).
+ */
+export function loadGenerator(tls: boolean): string {
   const directory = fileURLToPath(new URL("../../node_modules/.cache", import.meta.url));
-  const binary = join(directory, "mqload");
+  const binary = join(directory, tls ? "mqload-tls" : "mqload");
   if (existsSync(binary) && statSync(binary).mtimeMs > statSync(source).mtimeMs) return binary;
   mkdirSync(directory, { recursive: true });
   const compiler = process.env.CC ?? "cc";
-  const made = spawnSync(compiler, ["-O2", "-o", binary, source], { encoding: "utf8" });
+  const made = spawnSync(
+    compiler,
+    ["-O2", ...(tls ? ["-DWITH_TLS"] : []), "-o", binary, source, ...(tls ? ["-lssl", "-lcrypto"] : [])],
+    {
+      encoding: "utf8",
+    },
+  );
   if (made.status !== 0) throw new Error(`${compiler} did not build ${source}: ${made.stderr ?? made.error}`);
   return binary;
 }

@@ -1,5 +1,5 @@
 // mqload: an MQTT 3.1.1 / 5 load generator. One thread, epoll, coalesced reads and writes; libc only.
-// Build: cc -O2 -o mqload mqload.c. Scenarios and options: README.md. One file, so that one command builds
+// Build: cc -O2 -o mqload mqload.c; with TLS cc -O2 -DWITH_TLS -o mqload mqload.c -lssl -lcrypto. Scenarios and options: README.md. One file, so that one command builds
 // it.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -21,6 +21,9 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef WITH_TLS
+#include <openssl/ssl.h>
+#endif
 
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
@@ -38,6 +41,7 @@ static struct {
   int port, sub_port, n, pubs, subs, qos, subqos, size, window, inflight, share, v5, warm_ms, dur_ms, hold_ms;
   int conc, srcs, retained, msgs, filters, hot, keep, churn, batch, drain_ms, wide, keepalive, nap_us,
       persist, exact_half, receiver, wipe, probe_ms;
+  int tls, tls_resume;
   double rate;
   u64 seed;
 } o = {.host = "127.0.0.1",
@@ -221,7 +225,7 @@ static double self_cpu(void) {
 }
 
 // ---------- connections ----------
-enum { S_NEW, S_TCP, S_ACK, S_UP, S_CLOSED };
+enum { S_NEW, S_TCP, S_TLS, S_ACK, S_UP, S_CLOSED };
 enum { R_IDLE, R_PUB, R_SUB };
 struct conn {
   int fd;
@@ -240,6 +244,9 @@ struct conn {
   char* cid;
   int port;
   int sp;
+#ifdef WITH_TLS
+  SSL* ssl;
+#endif
 };
 struct grp {
   u64 sent, sum, minrecv, lost, window, lastprog, lastgot;
@@ -278,6 +285,76 @@ static void conn_ep(struct conn* c, int op, u32 ev) {
   if (epoll_ctl(ep, op, c->fd, &e) < 0 && op != EPOLL_CTL_DEL) die("epoll_ctl: %s", strerror(errno));
 }
 
+// ---------- TLS: the three places where bytes meet the socket ----------
+#ifdef WITH_TLS
+static SSL_CTX* tls_ctx;
+static SSL_SESSION* tls_session;
+static u64 tls_shaken, tls_resumed;
+
+static int tls_new_session(SSL* ssl, SSL_SESSION* session) {
+  (void)ssl;
+  if (tls_session) SSL_SESSION_free(tls_session);
+  tls_session = session;
+  return 1;
+}
+static void tls_setup(void) {
+  int version = o.tls == 12 ? TLS1_2_VERSION : TLS1_3_VERSION;
+  tls_ctx = SSL_CTX_new(TLS_client_method());
+  if (!tls_ctx) die("TLS cannot be set up");
+  SSL_CTX_set_min_proto_version(tls_ctx, version);
+  SSL_CTX_set_max_proto_version(tls_ctx, version);
+  SSL_CTX_set_mode(tls_ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS);
+  if (o.tls_resume) {
+    SSL_CTX_set_session_cache_mode(tls_ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(tls_ctx, tls_new_session);
+  }
+}
+static ssize_t tls_result(struct conn* c, int k) {
+  int e = SSL_get_error(c->ssl, k);
+  errno = e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE ? EAGAIN : EPIPE;
+  return e == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+static void tls_begin(struct conn* c) {
+  c->ssl = SSL_new(tls_ctx);
+  if (!c->ssl) die("out of memory");
+  SSL_set_fd(c->ssl, c->fd);
+  SSL_set_connect_state(c->ssl);
+  if (o.tls_resume && tls_session) SSL_set_session(c->ssl, tls_session);
+}
+static ssize_t sock_send(struct conn* c, const u8* p, u32 n) {
+  if (!c->ssl) return send(c->fd, p, n, MSG_NOSIGNAL);
+  u32 done = 0;
+  while (done < n) {
+    int k = SSL_write(c->ssl, p + done, (int)(n - done));
+    if (k <= 0) {
+      ssize_t r = tls_result(c, k);
+      return done && errno == EAGAIN ? (ssize_t)done : r ? r : -1;
+    }
+    done += (u32)k;
+  }
+  return done;
+}
+static ssize_t sock_recv(struct conn* c, u8* p, u32 n) {
+  if (!c->ssl) return recv(c->fd, p, n, 0);
+  u32 done = 0;
+  while (done < n) {
+    int k = SSL_read(c->ssl, p + done, (int)(n - done));
+    if (k <= 0) return done ? (ssize_t)done : tls_result(c, k);
+    done += (u32)k;
+  }
+  return done;
+}
+static bool sock_pending(struct conn* c) { return c->ssl && SSL_pending(c->ssl) > 0; }
+#else
+static ssize_t sock_send(struct conn* c, const u8* p, u32 n) { return send(c->fd, p, n, MSG_NOSIGNAL); }
+static ssize_t sock_recv(struct conn* c, u8* p, u32 n) { return recv(c->fd, p, n, 0); }
+static bool sock_pending(struct conn* c) {
+  (void)c;
+  return false;
+}
+#endif
+
 static void conn_gone(struct conn* c, bool expected) {
   if (c->st == S_CLOSED) return;
   if (!expected) {
@@ -290,6 +367,14 @@ static void conn_gone(struct conn* c, bool expected) {
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof l);
   }  // thousands a second: leave no TIME_WAIT
   c->st = S_CLOSED;
+#ifdef WITH_TLS
+  if (c->ssl) {
+    SSL_set_quiet_shutdown(c->ssl, 1);
+    SSL_shutdown(c->ssl);  // otherwise the session would not be resumed
+    SSL_free(c->ssl);
+    c->ssl = 0;
+  }
+#endif
   close(c->fd);
   c->fd = -1;
   n_gone++;
@@ -303,7 +388,7 @@ static void conn_write(struct conn* c, const u8* p, u32 n) {
   if (c->st == S_CLOSED) return;
   u32 w = 0;
   if (!c->ol) {
-    ssize_t k = send(c->fd, p, n, MSG_NOSIGNAL);
+    ssize_t k = sock_send(c, p, n);
     if (k < 0) {
       if (errno != EAGAIN && errno != EWOULDBLOCK) {
         conn_gone(c, c->closing);
@@ -327,7 +412,7 @@ static void conn_write(struct conn* c, const u8* p, u32 n) {
   }
 }
 static void conn_flush(struct conn* c) {
-  ssize_t k = send(c->fd, c->ob, c->ol, MSG_NOSIGNAL);
+  ssize_t k = sock_send(c, c->ob, c->ol);
   if (k < 0) {
     if (errno == EAGAIN || errno == EWOULDBLOCK) return;
     conn_gone(c, c->closing);
@@ -532,7 +617,7 @@ static void on_readable(struct conn* c) {
     memcpy(rbuf, c->ib, have);
     c->il = 0;
   }
-  ssize_t k = recv(c->fd, rbuf + have, SCR - have > 262144 ? 262144 : SCR - have, 0);
+  ssize_t k = sock_recv(c, rbuf + have, SCR - have > 262144 ? 262144 : SCR - have);
   if (k <= 0) {
     if (k < 0 && (errno == EAGAIN || errno == EINTR)) {
       c->il = have;
@@ -793,6 +878,23 @@ static void check_stall(u64 t) {
 // ---------- event loop ----------
 static struct epoll_event evs[1024];
 
+#ifdef WITH_TLS
+static void tls_step(struct conn* c) {
+  int k = SSL_do_handshake(c->ssl);
+  if (k == 1) {
+    tls_shaken++;
+    if (SSL_session_reused(c->ssl)) tls_resumed++;
+    send_connect(c);
+    return;
+  }
+  int e = SSL_get_error(c->ssl, k);
+  if (e == SSL_ERROR_WANT_READ) return;
+  if (e == SSL_ERROR_WANT_WRITE) return;  // a handshake fits into any socket's buffer
+  if (!conn_err) fprintf(stderr, "TLS handshake failed\n");
+  conn_gone(c, false);
+}
+#endif
+
 static void loop_once(u64 timeout_ns) {
   struct timespec ts = {.tv_sec = timeout_ns / 1000000000ull, .tv_nsec = timeout_ns % 1000000000ull};
   int n = epoll_pwait2(ep, evs, 1024, &ts, NULL);
@@ -812,10 +914,25 @@ static void loop_once(u64 timeout_ns) {
       }
       c->wantout = 0;
       conn_ep(c, EPOLL_CTL_MOD, EPOLLIN);
+#ifdef WITH_TLS
+      if (o.tls) {
+        c->st = S_TLS;
+        tls_begin(c);
+        tls_step(c);
+        continue;
+      }
+#endif
       send_connect(c);
       continue;
     }
-    if (e & (EPOLLIN | EPOLLHUP | EPOLLERR)) on_readable(c);
+#ifdef WITH_TLS
+    if (c->st == S_TLS) {
+      tls_step(c);
+      continue;
+    }
+#endif
+    if (e & (EPOLLIN | EPOLLHUP | EPOLLERR)) do on_readable(c);
+      while (c->st != S_CLOSED && sock_pending(c));
     if (c->st != S_CLOSED && (e & EPOLLOUT) && c->ol) {
       conn_flush(c);
       if (c->grp >= 0) mark(c->grp);
@@ -1315,6 +1432,13 @@ static void sc_ready(void) {
   printf(",\"ready\":%d,\"ready_ms\":%.1f,\"rss_idle_mb\":%.1f", up, (now_ns() - t0) / 1e6, b.rss_mb);
   jtail(self_cpu(), b.cpu);
 }
+static void jtls(void) {
+#ifdef WITH_TLS
+  if (o.tls)
+    printf(",\"tls_shaken\":%llu,\"tls_resumed\":%llu", (unsigned long long)tls_shaken,
+           (unsigned long long)tls_resumed);
+#endif
+}
 static void sc_connect(void) {
   other_begin();
   alloc_conns(o.n);
@@ -1349,6 +1473,7 @@ static void sc_connect(void) {
     jhead();
     printf(",\"churn\":1,\"conns_per_s\":%.0f,\"conc\":%d,\"p50_ms\":%.2f,\"p99_ms\":%.2f", done / s, act,
            hist_q(.5), hist_q(.99));
+    jtls();
     jtail(self_cpu() - c0, broker_now().cpu - a.cpu);
     return;
   }
@@ -1368,6 +1493,7 @@ static void sc_connect(void) {
       "%.2f,\"idle_broker_cpu_s\":%.2f",
       o.n, (unsigned long long)up, (unsigned long long)n_up, up / s, o.conc, p50, p99, p999, a.rss_mb,
       b.rss_mb, d.rss_mb, up ? (d.rss_mb - a.rss_mb) * 1024 / up : 0, d.cpu - b.cpu);
+  jtls();
   jtail(gc, b.cpu - a.cpu);
   fflush(stdout);
   disconnect_range(0, NC);
@@ -1661,6 +1787,7 @@ static void usage(void) {
       "  --share  --topo p2p|fanin|fanout (for rate)  --rate MSGS_PER_S\n"
       "  --warm MS --dur MS --hold MS --drain MS  --conc C (handshakes at once)  --srcs K (source addresses "
       "127.0.0.2..)  --churn\n"
+      "  --tls 12|13  --tls-resume (sessions are resumed)\n"
       "  --retained R --msgs M --filters F --hot T --wide K --keep --keepalive S --persist | --persist-subs  "
       "--half-exact  --receiver none|clean|persist  --wipe  --probe MS --nap US (pause between polls at full "
       "rate)\n  --broker-pid PID[,PID] --seed S\n",
@@ -1715,6 +1842,8 @@ int main(int argc, char** argv) {
                                {"receiver", 1, 0, 40},
                                {"wipe", 0, 0, 41},
                                {"probe", 1, 0, 42},
+                               {"tls", 1, 0, 50},
+                               {"tls-resume", 0, 0, 51},
                                {0, 0, 0, 0}};
   optind = 2;
   int k;
@@ -1763,8 +1892,15 @@ int main(int argc, char** argv) {
       case 40: o.receiver = !strcmp(optarg, "none") ? 0 : !strcmp(optarg, "persist") ? 2 : 1; break;
       case 41: o.wipe = 1; break;
       case 42: o.probe_ms = atoi(optarg); break;
+      case 50: o.tls = atoi(optarg); break;
+      case 51: o.tls_resume = 1; break;
       default: usage();
     }
+#ifdef WITH_TLS
+  if (o.tls) tls_setup();
+#else
+  if (o.tls) die("mqload was built without TLS (libssl-dev)");
+#endif
   if (o.subqos < 0) o.subqos = o.qos;
   if (o.size < 16) o.size = 16;
   if (o.size > 500000) o.size = 500000;

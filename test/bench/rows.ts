@@ -38,6 +38,8 @@ export interface Row {
   firstOnly?: true;
   /** Afterwards the broker is stopped and started on its data; the time until it serves is measured. */
   restart?: true;
+  /** Over TLS; the load generator is built with it. */
+  tls?: true;
   /** Left out unless named by --only or --all. */
   large?: true;
 }
@@ -49,6 +51,33 @@ const v5 = (row: string): Floor[] => [{ kind: "cpu-times-row", row, times: 1.25 
 function traffic(name: string, about: string, argv: string, floors: Floor[] = []): Row {
   return { name, about, argv, figure: "recv_per_s", per: "measured message", floors };
 }
+
+function overTls(row: Row): Row {
+  return { ...row, argv: `${row.argv} --tls 13`, tls: true };
+}
+
+const tlsRows: readonly Row[] = [
+  overTls(traffic("tlsp2p0", "p2p0 over TLS", "p2p --qos 0")),
+  overTls(traffic("tlsp2p1", "p2p1 over TLS", "p2p --qos 1")),
+  overTls(traffic("tlsping1", "ping1 over TLS", "p2p --n 500 --window 1 --nap 0 --qos 1")),
+  overTls(traffic("tlsfanout0", "fanout0 over TLS", "fanout --qos 0 --subs 1000")),
+  overTls({
+    name: "tlsconnect",
+    about: "connections a second over TLS, each with a full handshake, then 5,000 idle ones",
+    argv: "connect --n 5000",
+    figure: "conns_per_s",
+    per: "connection",
+    floors: [],
+  }),
+  overTls({
+    name: "tlsresume",
+    about: "the same with resumed handshakes",
+    argv: "connect --n 5000 --tls-resume",
+    figure: "conns_per_s",
+    per: "connection",
+    floors: [],
+  }),
+];
 
 export const rows: readonly Row[] = [
   traffic("p2p0", "50 pairs, saturated, QoS 0", "p2p --qos 0", [rate(7), cpu(0.6)]),
@@ -175,6 +204,7 @@ export const rows: readonly Row[] = [
   traffic("fanout1v5", "fanout1 with MQTT 5", "fanout --qos 1 --subs 500 --v5", v5("fanout1")),
   traffic("fanin0v5", "fanin0 with MQTT 5", "fanin --qos 0 --v5", v5("fanin0")),
   traffic("fanin1v5", "fanin1 with MQTT 5", "fanin --qos 1 --v5", v5("fanin1")),
+  ...tlsRows,
   {
     ...traffic(
       "filters1m",

@@ -299,6 +299,13 @@ test("openssl s_client: versions, ciphers, ALPN, names, resumption", options, as
   assert.match(await sClient(ports.open, "-tls1_2", "-sess_in", session), /Reused, TLSv1\.2/);
 });
 
+test("nobody renegotiates", options, async () => {
+  const argv = ["s_client", "-connect", `127.0.0.1:${ports.open}`, "-tls1_2", "-CAfile", pki.root.cert];
+  const { stdout, stderr, code } = await run("openssl", argv, { input: "R\n" });
+  assert.match(stdout + stderr, /RENEGOTIATING[\s\S]*(no renegotiation|unexpected eof|errno)/);
+  assert.notEqual(code, 0);
+});
+
 test("what is not TLS is told so in the log", options, async () => {
   assert.notEqual((await mosquittoPub(ports.open, ["-t", "x", "-m", "x"])).code, 0);
   await broker.logged(

@@ -98,8 +98,8 @@ export class HandshakeStage implements IntakeStage {
     const name = certificate === undefined ? null : commonNameOf(certificate);
     arrival.peer = new TlsPeer(
       arrival.peer,
-      useIdentityAsUsername ? (name ?? pskIdentity) : arrival.peer.identity,
-      certificate === undefined ? null : new ConnectedCertificate(socket, name),
+      (useIdentityAsUsername ? (name ?? pskIdentity) : null) ?? arrival.peer.identity,
+      certificate === undefined ? arrival.peer.certificate : new ConnectedCertificate(socket, name),
     );
     arrival.wrap(socket);
     arrival.advance();
@@ -110,7 +110,7 @@ export class HandshakeStage implements IntakeStage {
     const { requireCertificate, useIdentityAsUsername, caFile, pskIdentityHint } = configuration;
     const { preSharedKeys, serverNames, stapling } = material;
     const accepted = arrival.socket;
-    arrival.peer = new TlsPeer(arrival.peer, arrival.peer.identity, null);
+    arrival.peer = new TlsPeer(arrival.peer, arrival.peer.identity, arrival.peer.certificate);
     const requestCert = caFile !== "" && (requireCertificate || useIdentityAsUsername);
     const socket = new TLSSocket(accepted, {
       isServer: true,

@@ -40,9 +40,10 @@ export function protocolRules(configuration: TlsConfiguration): ProtocolRules {
   const [oldest, newest] = [known[0], known.at(-1)];
   if (oldest === undefined || newest === undefined) throw new TlsError(["tls_version: no version is named"]);
   const within = VERSIONS.slice(VERSIONS.indexOf(oldest), VERSIONS.indexOf(newest) + 1);
+  // By new handshakes on old connections clients of version 1.2 could keep the broker busy.
   const secureOptions = within
     .filter((candidate) => !known.includes(candidate))
-    .reduce((bits, { off }) => bits | off, 0);
+    .reduce((bits, { off }) => bits | off, constants.SSL_OP_NO_RENEGOTIATION);
   const old = known.filter(({ word }) => word === "tlsv1" || word === "tlsv1.1").map(({ word }) => word);
   if (old.length > 0) {
     warnings.push(
