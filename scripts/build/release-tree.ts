@@ -1,8 +1,10 @@
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { buildBundle } from "../bundle/bundle.ts";
+import { dirname, join } from "node:path";
+import { type Bundle, buildBundle } from "../bundle/bundle.ts";
 import { inputsDigest } from "./inputs.ts";
-import { platformNamed } from "./platform.ts";
+import { licenceText, thirdParties } from "./licences.ts";
+import { type Platform, platformName, platformNamed } from "./platform.ts";
+import { baseBinary, generatorRuntime } from "./runtime.ts";
 import { makeExecutable } from "./sea.ts";
 import { executableName, layOutTree } from "./tree.ts";
 
@@ -27,24 +29,38 @@ export async function ensureRelease(root: string): Promise<ReleaseTree> {
 
 /** Builds the release for the platform this runs on in _build/default/rel/vernemq. */
 export async function buildRelease(root: string): Promise<ReleaseTree> {
-  const platform = platformNamed(root);
-  const work = join(root, "_build");
   const { directory, stamp } = place(root);
   const digest = inputsDigest(root);
   rmSync(stamp, { force: true });
-  const { file } = await buildBundle(join(root, "src/main.ts"), join(work, "bundle"));
+  const tree = buildTree(root, platformNamed(root), await releaseBundle(root), directory);
+  writeFileSync(stamp, digest);
+  return tree;
+}
+
+/** The program as one file, the same for every platform. */
+export function releaseBundle(root: string): Promise<Bundle> {
+  return buildBundle(join(root, "src/main.ts"), join(root, "_build/bundle"));
+}
+
+/** Builds the release for a platform in a directory, which is emptied first. */
+export function buildTree(root: string, platform: Platform, bundle: Bundle, directory: string): ReleaseTree {
   const executable = layOutTree({ root, platform, directory });
-  const runtime = join(root, "node_modules", platform.package, platform.binary);
+  const generator = generatorRuntime(root, platform.version);
+  const licences = licenceText(root, thirdParties(root, bundle.packages), {
+    // Not every platform's package has the text, which is the same for all.
+    folder: dirname(dirname(generator)),
+    version: platform.version,
+  });
+  writeFileSync(join(directory, "share/3rd-party-licenses.txt"), licences);
   makeExecutable({
     platform,
-    base: runtime,
-    generator: runtime,
-    bundle: file,
+    base: baseBinary(root, platform),
+    generator,
+    bundle: bundle.file,
     assets: {},
     output: executable,
-    scratch: join(work, "scratch"),
+    scratch: join(root, "_build/scratch", platformName(platform)),
   });
   chmodSync(executable, 0o755);
-  writeFileSync(stamp, digest);
   return { directory, executable };
 }

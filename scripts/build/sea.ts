@@ -2,7 +2,7 @@
 
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import type { Platform } from "./platform.ts";
 
 export interface ExecutableOptions {
@@ -33,9 +33,16 @@ const PKG_PLATFORM = { linux: "linux", darwin: "macos", win32: "win" } as const;
 const ARCHIVE_PLATFORM = { linux: "linux", darwin: "darwin", win32: "win" } as const;
 
 /**
- * The arguments the runtime starts with. New objects: more of that space costs memory and saves no time.
+ * The arguments the runtime starts with. New objects: more of that space costs memory and saves no time. The heap may
+ * have half of the memory of the machine, or of the control group when that has a limit (a container, MemoryMax= of
+ * systemd): left to itself the runtime stops at 4 GB on large machines, and takes more than there is on small ones.
  */
-const RUNTIME_ARGUMENTS = ["--max-semi-space-size=16"];
+const RUNTIME_ARGUMENTS = [
+  "--max-semi-space-size=16",
+  "--max-old-space-size-percentage=50",
+  // Whoever may send the process SIGUSR1 would open a port through which everything in it can be read.
+  "--disable-sigusr1",
+];
 
 /**
  * Makes the executable.
@@ -57,6 +64,8 @@ export function makeExecutable(options: ExecutableOptions): void {
     },
     output,
     seaConfig: {
+      // The executable holds this path: seen from pkg's own folder below `temporary`, it is the same on every machine.
+      main: relative(join(temporary, "pkg"), bundle),
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
       // Saves nothing that can be measured, is of no use on another platform, and differs from build to build.

@@ -2,6 +2,8 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, wri
 import { dirname, join } from "node:path";
 import { build, type Plugin } from "esbuild";
 
+const root = dirname(dirname(import.meta.dirname));
+
 /** The native part of LevelDB, a file beside the bundle. */
 const ADDON = "classic-level.node";
 
@@ -10,6 +12,8 @@ export interface Bundle {
   readonly file: string;
   /** How many source files went in. */
   readonly inputs: number;
+  /** The folders of the npm packages of which something went in (`node_modules/commander`), sorted. */
+  readonly packages: readonly string[];
   readonly bytes: number;
 }
 
@@ -25,6 +29,8 @@ export async function buildBundle(entry: string, directory: string): Promise<Bun
   const file = join(directory, "main.js");
   const { metafile } = await build({
     entryPoints: [entry],
+    // What the bundle says about where its parts come from begins here, and not at some machine's folder.
+    absWorkingDir: root,
     outfile: file,
     bundle: true,
     platform: "node",
@@ -47,7 +53,12 @@ export async function buildBundle(entry: string, directory: string): Promise<Bun
   if (inputs.some((input) => input.includes("node_modules/classic-level/"))) {
     copyFileSync(addonOf(process.platform, process.arch), join(directory, ADDON));
   }
-  return { file, inputs: inputs.length, bytes: statSync(file).size };
+  return { file, inputs: inputs.length, packages: packagesOf(inputs), bytes: statSync(file).size };
+}
+
+function packagesOf(inputs: readonly string[]): string[] {
+  const folders = inputs.map((input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(input)?.[0]);
+  return [...new Set(folders.filter((folder) => folder !== undefined))].sort();
 }
 
 /**
@@ -71,7 +82,7 @@ const addonBesideBundle: Plugin = {
 
 /** The file of classic-level for a platform, from its package. */
 export function addonOf(platform: string, arch: string): string {
-  const prebuilds = join(dirname(dirname(import.meta.dirname)), "node_modules/classic-level/prebuilds");
+  const prebuilds = join(root, "node_modules/classic-level/prebuilds");
   // macOS has one file for both architectures.
   const folders = [`${platform}-${arch}`, `${platform}-x64+arm64`].map((folder) => join(prebuilds, folder));
   const folder = folders.find((candidate) => existsSync(candidate));

@@ -111,9 +111,9 @@ export function parseFrame(line: string): ControlFrame | undefined {
   }
 }
 
-/** Where the socket of a node lies. */
-export function controlPath(runDirectory: string): string {
-  if (process.platform !== "win32") return join(runDirectory, "vernemq.ctl");
+/** Where the socket of a node lies. Windows has pipes instead, in a place of their own: there it is a name. */
+export function controlPath(runDirectory: string, platform: string = process.platform): string {
+  if (platform !== "win32") return join(runDirectory, "vernemq.ctl");
   const digest = createHash("sha256").update(runDirectory.toLowerCase()).digest("hex").slice(0, 32);
   return `\\\\.\\pipe\\vernemq-${digest}`;
 }

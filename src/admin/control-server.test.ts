@@ -62,6 +62,14 @@ describe("the control socket", () => {
     assert.equal(statSync(controlPath(join(directory, "run"))).mode & 0o777, 0o600);
   });
 
+  it("is a pipe on Windows, one for each run directory, however its letters are written", () => {
+    const path = controlPath("C:\\ProgramData\\vernemq\\run", "win32");
+    assert.match(path, /^\\\\\.\\pipe\\vernemq-[0-9a-f]{32}$/);
+    assert.equal(controlPath("c:\\programdata\\VerneMQ\\run", "win32"), path);
+    assert.notEqual(controlPath("C:\\other\\run", "win32"), path);
+    assert.equal(controlPath("/run/vernemq", "darwin"), join("/run/vernemq", "vernemq.ctl"));
+  });
+
   it("says who runs, and answers commands once the node serves", async () => {
     const server = await open();
     assert.deepEqual(await askInfo(join(directory, "run")), {

@@ -43,6 +43,8 @@ export class Configuration {
   readonly #settings: Map<string, Setting>;
   readonly #context: ValueContext;
   readonly #listeners = new Map<string, Set<() => void>>();
+  /** What `findKey` says of keys that were set: to know it takes a comparison with every pattern of the schema. */
+  readonly #known = new Map<string, KnownKey>();
 
   /** Settings must have been checked: their keys are known and their values can be read. */
   constructor(confFile: string, directories: Directories, settings: ReadonlyMap<string, Setting>) {
@@ -177,8 +179,14 @@ export class Configuration {
   #sorted(): readonly KnownKey[] {
     return [...this.#settings.keys()]
       .sort()
-      .map(findKey)
+      .map((key) => this.#find(key))
       .filter((known) => known !== undefined);
+  }
+
+  #find(key: string): KnownKey | undefined {
+    const known = this.#known.get(key) ?? findKey(key);
+    if (known !== undefined) this.#known.set(key, known);
+    return known;
   }
 
   #shown({ key, option }: KnownKey): string {
