@@ -27,7 +27,7 @@ export const node = {
     status: { kind: "works" },
   }),
   static_read_buffer: option(flag, "on", {
-    doc: "Reads all connections through one buffer, which saves memory and time. It relies on parts of the runtime that are found out at the start; where they are missing the ordinary way is used.",
+    doc: "Reads all connections through one buffer and writes to them without a stream, which saves memory and time. It relies on parts of the runtime that are found out at the start; where they are missing the ordinary way is used.",
   }),
   "setup.data_dir": option(directory, "./data", {
     doc: "A copy of the data directory's path.",
