@@ -344,6 +344,7 @@ export class DurableStore implements MessageStore {
 
   #committed(): void {
     this.#writing = false;
+    this.#pace.ended(this.#gathered);
     const collected = this.#collected;
     const running = this.#running;
     this.#collected = [];
@@ -356,7 +357,6 @@ export class DurableStore implements MessageStore {
       this.#relief = [];
       for (const callback of relief) guarded(callback);
     }
-    this.#pace.ended(this.#gathered);
     this.#continue();
   }
 
