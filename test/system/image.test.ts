@@ -1,10 +1,12 @@
 /** The container image as its users have it: loaded and run by podman, configured by its environment, spoken to over TCP. */
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
+import { connectAsync } from "mqtt";
 import { makeImages } from "../../scripts/image/image.ts";
 import { VERSION } from "../../src/config/version.ts";
+import { Authority } from "../support/certificates.ts";
 import { freePort, portOpen, temporaryDirectory } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { NO_PODMAN, Podman } from "./support/podman.ts";
@@ -12,7 +14,8 @@ import { release } from "./support/release.ts";
 import { missing } from "./support/requirements.ts";
 
 const IMAGE = `vernemq/vernemq:${VERSION}`;
-const SKIP = NO_PODMAN || missing({ debian: true, commands: ["apt-get", "dpkg-deb", "busybox", "tar"] });
+const SKIP =
+  NO_PODMAN || missing({ debian: true, commands: ["apt-get", "dpkg-deb", "busybox", "tar", "openssl"] });
 
 describe("the container image", { skip: SKIP }, () => {
   let podman: Podman;
@@ -257,6 +260,29 @@ describe("the container image", { skip: SKIP }, () => {
     assert.equal(await podman.expect("exec", container.name, "vernemq", "ping"), "pong");
     assert.notEqual((await podman.run("exec", container.name, "touch", "/vernemq/bin/x")).code, 0);
     assert.equal(await stop(container), 0);
+  });
+
+  it("serves TLS with a certificate that is mounted", async (context) => {
+    const tls = join(directory, "tls");
+    const authority = Authority.root(tls, "Test Root");
+    const { cert, key } = authority.issue("broker", { for: "server", names: "IP:127.0.0.1" });
+    for (const file of [cert, key]) chmodSync(file, 0o644);
+    const port = await freePort();
+    const container = await create(
+      context,
+      {
+        DOCKER_VERNEMQ_ALLOW_ANONYMOUS: "on",
+        DOCKER_VERNEMQ_LISTENER__SSL__DEFAULT: `127.0.0.1:${port}`,
+        DOCKER_VERNEMQ_LISTENER__SSL__CERTFILE: `/etc/ssl/vernemq/${basename(cert)}`,
+        DOCKER_VERNEMQ_LISTENER__SSL__KEYFILE: `/etc/ssl/vernemq/${basename(key)}`,
+      },
+      "--volume",
+      `${tls}:/etc/ssl/vernemq:ro`,
+    );
+    await serving(container);
+    await portOpen(port, undefined, 30_000);
+    const client = await connectAsync(`mqtts://127.0.0.1:${port}`, { ca: readFileSync(authority.cert) });
+    await client.endAsync();
   });
 
   it("says who could write to a directory that it cannot", async (context) => {
