@@ -213,6 +213,11 @@ test("pre-shared keys, with and without a certificate of the listener", async (c
       assert.ok(socket instanceof TLSSocket, String(socket));
       assert.equal(endpoint.last.peer.identity, identity);
       assert.match(socket.getCipher().name, /PSK/);
+      const session = socket.getSession();
+      const again = await endpoint.shake({ ...only, ...psk(identity, key), ...(session && { session }) });
+      assert.ok(again instanceof TLSSocket, String(again));
+      assert.equal(endpoint.lastSocket.isSessionReused(), false);
+      assert.equal(endpoint.last.peer.identity, identity);
     }
     assert.match(
       String(await endpoint.shake({ ...only, ...psk("carol", "x") })),

@@ -44,6 +44,8 @@ export function protocolRules(configuration: TlsConfiguration): ProtocolRules {
   const secureOptions = within
     .filter((candidate) => !known.includes(candidate))
     .reduce((bits, { off }) => bits | off, constants.SSL_OP_NO_RENEGOTIATION);
+  // A resumed session would not tell whose pre-shared key it came from, and would outlive the key.
+  const tickets = configuration.pskSupport ? constants.SSL_OP_NO_TICKET : 0;
   const old = known.filter(({ word }) => word === "tlsv1" || word === "tlsv1.1").map(({ word }) => word);
   if (old.length > 0) {
     warnings.push(
@@ -54,7 +56,7 @@ export function protocolRules(configuration: TlsConfiguration): ProtocolRules {
   const options: SecureContextOptions = {
     minVersion: oldest.version,
     maxVersion: newest.version,
-    secureOptions,
+    secureOptions: secureOptions | tickets,
     honorCipherOrder: true,
     ciphers: ciphersOf(configuration, old.length > 0, warnings),
     sessionIdContext: createHash("sha1").update("vernemq").digest("hex").slice(0, 32),
