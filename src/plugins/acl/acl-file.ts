@@ -1,12 +1,6 @@
+import type { LineProblem } from "../../plugin/plugin-file.ts";
 import { type FilterRefusal, parseTopicFilter } from "../../plugin/topics.ts";
 import { type Access, AclRules } from "./acl-rules.ts";
-
-/** Something wrong in a file. */
-export interface LineProblem {
-  /** From 1. */
-  readonly line: number;
-  readonly problem: string;
-}
 
 export interface ParsedAcl {
   /** What the good lines say; never more than a file without the bad ones would. */

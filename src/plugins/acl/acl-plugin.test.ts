@@ -118,7 +118,7 @@ test("without a file nothing is allowed; with a bad one at the start its good li
 test("the setting of the file can be changed at run time", async (t) => {
   const { file, plugin, publish } = await setUp(t, "topic a");
   await writeFile(`${file}.2`, "topic b");
-  await plugin.reconfigure({ file: `${file}.2`, reloadInterval: 0 });
+  await plugin.hooks.change_config?.({ changed: new Map([["vmq_acl.acl_file", `${file}.2`]]) });
   assert.deepEqual(publish("a"), exhausted);
   assert.deepEqual(publish("b"), ok);
 });

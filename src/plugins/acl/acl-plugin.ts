@@ -1,21 +1,10 @@
 import type { HookAnswer } from "../../plugin/answer.ts";
 import type { Hooks, SessionIdentity, TopicRequest } from "../../plugin/hook.ts";
 import type { Plugin, PluginContext } from "../../plugin/plugin.ts";
-import { ReloadedFile } from "../../plugin/reloaded-file.ts";
+import { logProblems, PluginFile, type PluginFileOptions } from "../../plugin/plugin-file.ts";
 import type { Topic } from "../../plugin/topics.ts";
 import { parseAcl } from "./acl-file.ts";
 import { AclRules } from "./acl-rules.ts";
-
-/** The settings of vmq_acl. */
-export interface AclOptions {
-  /** `vmq_acl.acl_file` */
-  readonly file: string;
-  /** `vmq_acl.acl_reload_interval`, seconds; 0 to read the file only at the start. */
-  readonly reloadInterval: number;
-}
-
-/** Lines with problems that are logged one by one. */
-const MOST_PROBLEMS = 20;
 
 const NEXT = Object.freeze({ kind: "next" });
 const OK = Object.freeze({ kind: "ok" });
@@ -24,24 +13,26 @@ const OK = Object.freeze({ kind: "ok" });
 export class AclPlugin implements Plugin {
   readonly name = "vmq_acl";
   readonly hooks: Hooks;
-  #options: AclOptions;
+  readonly #file: PluginFile;
   #rules: AclRules;
   /** Whether rules were read since the start: then a bad file leaves them as they are. */
   #hasRules: boolean;
-  #file: ReloadedFile | null;
 
-  constructor(options: AclOptions) {
-    this.#options = options;
+  /** `vmq_acl.acl_file` and `vmq_acl.acl_reload_interval` */
+  constructor(options: PluginFileOptions) {
+    this.#file = new PluginFile(options, {
+      file: "vmq_acl.acl_file",
+      reloadInterval: "vmq_acl.acl_reload_interval",
+    });
     this.#rules = new AclRules();
     this.#hasRules = false;
-    this.#file = null;
     const publish = (request: Parameters<NonNullable<Hooks["auth_on_publish"]>>[0]) =>
       this.#rules.mayPublish(request, request.topic) ? OK : NEXT;
     const subscribe = <Wanted extends TopicRequest>(
       request: SessionIdentity & { readonly topics: readonly Wanted[] },
     ) => this.#subscribe(request);
     this.hooks = {
-      change_config: ({ changed }) => this.#changeConfig(changed),
+      change_config: ({ changed }) => this.#file.changeConfig(changed),
       auth_on_publish: publish,
       auth_on_publish_m5: publish,
       auth_on_subscribe: subscribe,
@@ -55,57 +46,31 @@ export class AclPlugin implements Plugin {
 
   /** Reads the file; until then, and when it cannot be read, nothing is allowed. */
   async start(context: PluginContext): Promise<void> {
-    this.#file?.stop();
     this.#rules = new AclRules();
     this.#hasRules = false;
-    this.#file = new ReloadedFile(
-      { path: this.#options.file, interval: this.#options.reloadInterval },
-      context.timers,
-      {
-        loaded: (text, path) => this.#load(text, path, context),
-        unreadable: (path, problem) =>
-          context.logger.error(
-            "acl_unreadable",
-            `can't read the ACL file ${path}: ${problem}; ${this.#consequence()}`,
-          ),
-      },
-    );
-    await this.#file.start();
+    await this.#file.start(context, {
+      loaded: (text, path) => this.#load(text, path, context),
+      unreadable: (path, problem) =>
+        context.logger.error(
+          "acl_unreadable",
+          `can't read the ACL file ${path}: ${problem}; ${this.#consequence()}`,
+        ),
+    });
   }
 
   stop(): void {
-    this.#file?.stop();
-    this.#file = null;
+    this.#file.stop();
   }
 
   /** Looks at the file now instead of when the interval is over. */
-  async reload(): Promise<void> {
-    await this.#file?.check();
-  }
-
-  /** Takes new settings; a changed file is read at once. Settles when that is done. */
-  async reconfigure(options: AclOptions): Promise<void> {
-    this.#options = options;
-    await this.#file?.reconfigure({ path: options.file, interval: options.reloadInterval });
-  }
-
-  #changeConfig(changed: ReadonlyMap<string, unknown>): Promise<void> {
-    const file = changed.get("vmq_acl.acl_file");
-    const interval = changed.get("vmq_acl.acl_reload_interval");
-    if (file === undefined && interval === undefined) return Promise.resolve();
-    return this.reconfigure({
-      file: typeof file === "string" ? file : this.#options.file,
-      reloadInterval: typeof interval === "number" ? interval : this.#options.reloadInterval,
-    });
+  reload(): Promise<void> {
+    return this.#file.reload();
   }
 
   #load(text: string, path: string, context: PluginContext): void {
     const { rules, problems } = parseAcl(text);
-    for (const { line, problem } of problems.slice(0, MOST_PROBLEMS)) {
-      context.logger.error("acl_line", `${path}:${line}: ${problem}`);
-    }
     if (problems.length > 0) {
-      const lines = problems.length === 1 ? "1 bad line" : `${problems.length} bad lines`;
+      const lines = logProblems(context.logger, "acl_line", path, problems);
       const consequence = this.#hasRules ? this.#consequence() : "only its good lines count";
       context.logger.error("acl_refused", `the ACL file ${path} has ${lines}; ${consequence}`);
       if (this.#hasRules) return;

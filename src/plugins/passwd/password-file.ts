@@ -1,3 +1,4 @@
+import type { LineProblem } from "../../plugin/plugin-file.ts";
 import { hashPassword, type PasswordHash, parsePasswordHash } from "./password-hash.ts";
 
 /** A user name, a password or a file that cannot be used; the message says why and holds no password. */
@@ -6,13 +7,6 @@ export class PasswordFileError extends Error {
     super(message);
     this.name = "PasswordFileError";
   }
-}
-
-/** One line of a file that is not understood. The text of the line is not in it: it may hold a password. */
-export interface LineProblem {
-  /** From 1. */
-  readonly line: number;
-  readonly problem: string;
 }
 
 /** The longest user name that fits into CONNECT, in bytes. */

@@ -1,0 +1,85 @@
+import type { Logger } from "../log/logger.ts";
+import type { PluginContext } from "./plugin.ts";
+import { type FileReader, ReloadedFile } from "./reloaded-file.ts";
+
+/** The settings of a plugin that takes its rules from a file. */
+export interface PluginFileOptions {
+  readonly file: string;
+  /** Seconds between two looks at the file; 0 to read it only at the start. */
+  readonly reloadInterval: number;
+}
+
+/** The options of vernemq.conf that these are. */
+export interface PluginFileKeys {
+  readonly file: string;
+  readonly reloadInterval: string;
+}
+
+/** One line of the file that is wrong. The text of the line is not in it: it may hold a password. */
+export interface LineProblem {
+  /** From 1. */
+  readonly line: number;
+  readonly problem: string;
+}
+
+/** Lines with problems that are logged one by one. */
+const MOST_PROBLEMS = 20;
+
+/** The file of a plugin: read at the start, again when it has changed, and from elsewhere when the options change. */
+export class PluginFile {
+  readonly #keys: PluginFileKeys;
+  #options: PluginFileOptions;
+  #file: ReloadedFile | null;
+
+  constructor(options: PluginFileOptions, keys: PluginFileKeys) {
+    this.#options = options;
+    this.#keys = keys;
+    this.#file = null;
+  }
+
+  /** Reads the file and follows it until `stop`. Settles after the first reading and never rejects. */
+  async start(context: PluginContext, reader: FileReader): Promise<void> {
+    this.#file?.stop();
+    this.#file = new ReloadedFile(this.#place(), context.timers, reader);
+    await this.#file.start();
+  }
+
+  stop(): void {
+    this.#file?.stop();
+    this.#file = null;
+  }
+
+  /** Looks at the file now instead of when the interval is over. */
+  async reload(): Promise<void> {
+    await this.#file?.check();
+  }
+
+  /** Takes what has changed of the options; a changed file is read at once. Settles when that is done. */
+  async changeConfig(changed: ReadonlyMap<string, unknown>): Promise<void> {
+    const file = changed.get(this.#keys.file);
+    const interval = changed.get(this.#keys.reloadInterval);
+    if (file === undefined && interval === undefined) return;
+    this.#options = {
+      file: typeof file === "string" ? file : this.#options.file,
+      reloadInterval: typeof interval === "number" ? interval : this.#options.reloadInterval,
+    };
+    await this.#file?.reconfigure(this.#place());
+  }
+
+  #place(): { readonly path: string; readonly interval: number } {
+    return { path: this.#options.file, interval: this.#options.reloadInterval };
+  }
+}
+
+/** Logs the lines that are wrong, the first ones each by itself, and says in words how many there are. */
+export function logProblems(
+  logger: Pick<Logger, "error">,
+  event: string,
+  path: string,
+  problems: readonly LineProblem[],
+): string {
+  for (const { line, problem } of problems.slice(0, MOST_PROBLEMS)) {
+    logger.error(event, `${path}:${line}: ${problem}`);
+  }
+  return problems.length === 1 ? "1 bad line" : `${problems.length} bad lines`;
+}
