@@ -62,8 +62,8 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
   private readonly clock: Clock;
   private readonly records = new RetainedRecords();
   private readonly tree = new TopicTree(this.records);
-  /** Topics changed since the last commit began. */
-  private changed = new Map<string, Topic>();
+  /** What has changed since the last commit began: topics and their records, or NONE. */
+  private changed = new Map<string, number>();
   /** Messages whose publishers wait for the next commit, and for the one that is under way. */
   private waiting: Message[] = [];
   private committing: Message[] = [];
@@ -101,18 +101,19 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     const { topic } = publication;
     const payload = publication.payloadEnd - publication.payloadStart;
     let previous = NONE;
+    let address = NONE;
     if (payload === 0) {
       previous = this.tree.delete(topic);
     } else {
       const expires = publication.expiryInterval >= 0;
       const expiresAt = expires ? this.clock.now() + publication.expiryInterval * 1000 : 0;
-      const address = this.records.add(publication, expiresAt);
+      address = this.records.add(publication, expiresAt);
       previous = this.tree.put(topic, address);
       if (expires) this.expiring++;
     }
     if (previous !== NONE) this.forget(previous);
     // Deleting what is not there is written too: the deletion before it may not be durable yet.
-    this.change(topic);
+    this.change(topic, address);
     if (publication.qos === 0) return null;
     const message = publication.message(this.clock);
     message.unsettled++;
@@ -220,9 +221,8 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
   collect(batch: CommitBatch): void {
     const { changed } = this;
     this.changed = new Map();
-    for (const [text, topic] of changed) {
+    for (const [text, address] of changed) {
       const key = recordKey(this.mountpoint, text);
-      const address = this.tree.find(topic);
       if (address === NONE) batch.deleteRecord("retained", key);
       else batch.putRecord("retained", key, this.records.storedValue(address));
     }
@@ -241,11 +241,12 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     for (const message of committing) message.settleOne();
   }
 
-  private change(topic: Topic): void {
-    if (!this.changed.has(topic.text)) {
-      this.changed.set(topic.text, topic);
-      this.weigh(CHANGE_WEIGHT + topic.bytes.length);
-    }
+  /** A topic has another record now, or none: the next commit takes it along. */
+  private change(topic: Topic, address: number): void {
+    const { changed } = this;
+    const before = changed.size;
+    changed.set(topic.text, address);
+    if (changed.size > before) this.weigh(CHANGE_WEIGHT + topic.bytes.length);
     this.store.touch(this);
   }
 
@@ -259,7 +260,7 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     const topic = this.topics.internText(this.records.topicText(address));
     this.tree.delete(topic);
     this.forget(address);
-    this.change(topic);
+    this.change(topic, NONE);
   }
 
   /** Frees a record that the tree has no more. */

@@ -79,19 +79,6 @@ export class TopicTree {
     return this.topics;
   }
 
-  /** The address of a topic's record, or NONE. */
-  find(topic: TopicName): number {
-    let node = this.root;
-    for (const word of topic.text.split("/")) {
-      const branch = node.get(word);
-      if (typeof branch === "number") {
-        return branch !== NONE && this.records.hasTopic(branch, topic) ? branch : NONE;
-      }
-      node = branch;
-    }
-    return node.address;
-  }
-
   /** Gives a topic a record; the address of the one it had, or NONE. */
   put(topic: TopicName, address: number): number {
     const levels = topic.text.split("/");
