@@ -8,6 +8,12 @@ import { baseBinary, generatorRuntime } from "./runtime.ts";
 import { makeExecutable } from "./sea.ts";
 import { executableName, layOutTree } from "./tree.ts";
 
+/**
+ * Files of the checkout that go into the executable, by the name with which the program asks `node:sea` for them. What
+ * people may want to read or change belongs into the tree instead: see tree.ts.
+ */
+const ASSETS: Readonly<Record<string, string>> = {};
+
 export interface ReleaseTree {
   readonly directory: string;
   readonly executable: string;
@@ -57,7 +63,7 @@ export function buildTree(root: string, platform: Platform, bundle: Bundle, dire
     base: baseBinary(root, platform),
     generator,
     bundle: bundle.file,
-    assets: {},
+    assets: Object.fromEntries(Object.entries(ASSETS).map(([name, file]) => [name, join(root, file)])),
     output: executable,
     scratch: join(root, "_build/scratch", platformName(platform)),
   });
