@@ -36,6 +36,7 @@ export async function runSuite(suite: Suite, options: RunOptions, result: RunRes
     cwd: options.root,
     concurrency: suite.concurrency,
     timeout: options.timeoutMs,
+    env: { ...process.env, ...suite.environment },
     ...(options.namePattern === undefined ? {} : { testNamePatterns: [new RegExp(options.namePattern)] }),
   });
   for await (const event of events) {

@@ -7,7 +7,14 @@ export interface Suite {
   /** How many test files run at the same time. */
   readonly concurrency: number;
   readonly files: readonly string[];
+  /** What its test processes get beside the environment of this one. */
+  readonly environment: Readonly<Record<string, string>>;
 }
+
+/** Black-box files that run over every transport: what they test depends on how bytes come and go. */
+const TRANSPORT_FILES = /^test\/broker\/(connect|publish|keepalive|flow-control|limits|will)\.test\.ts$/;
+/** The transports beside TCP. */
+const TRANSPORTS = ["unix", "ssl", "ws", "wss"];
 
 interface SuiteRule {
   readonly name: string;
@@ -41,10 +48,21 @@ export function arrangeSuites(files: readonly string[], cores: number): Suite[] 
     name: rule.name,
     concurrency: rule.concurrency(cores),
     files: files.filter((file) => RULES.find(({ paths }) => paths.test(file)) === rule),
+    environment: {},
   }));
-  return suites
+  const overTransports = TRANSPORTS.map((transport) => ({
+    name: `black-box over ${transport}`,
+    concurrency: Math.max(2, Math.floor(cores / 2)),
+    files: files.filter((file) => TRANSPORT_FILES.test(file)),
+    environment: { VERNEMQ_TEST_TRANSPORT: transport },
+  }));
+  return [...suites, ...overTransports]
     .filter((suite) => suite.files.length > 0)
-    .sort((left, right) => RUN_ORDER.indexOf(left.name) - RUN_ORDER.indexOf(right.name));
+    .sort((left, right) => placeOf(left.name) - placeOf(right.name));
+}
+
+function placeOf(suite: string): number {
+  return RUN_ORDER.findIndex((name) => suite === name || suite.startsWith(`${name} over `));
 }
 
 /** What is asked for on the command line: the suite `system` only by its option, or by a path in its folder. */

@@ -171,7 +171,7 @@ describe("warnings", () => {
     const text = [
       "graphite_enabled = on",
       "graphite_host = h",
-      "listener.ws.default = 127.0.0.1:8080",
+      "listener.vmqs.default = 127.0.0.1:44054",
       "allow_multiple_sessions = on",
       "erlang.max_ports = 5000",
       "retry_interval = 3",
@@ -180,7 +180,7 @@ describe("warnings", () => {
       "without effect: a client id belongs to one session, as MQTT demands: allow_multiple_sessions (vernemq.conf:4)",
       "without effect: the limit is that of the operating system for open files: erlang.max_ports (vernemq.conf:5)",
       "not in effect yet, because this version lacks metrics for Graphite: graphite_enabled (vernemq.conf:1), graphite_host (vernemq.conf:2)",
-      "not in effect yet, because this version lacks WebSocket listeners: listener.ws.default (vernemq.conf:3)",
+      "not in effect yet, because this version lacks the cluster: listener.vmqs.default (vernemq.conf:3)",
     ]);
   });
 

@@ -20,6 +20,14 @@ export async function until(what: string, ready: () => boolean): Promise<void> {
   }
 }
 
+/** Resolves at the end of a socket, whatever ends it. */
+export function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.on("error", () => {});
+    socket.once("close", () => resolve());
+  });
+}
+
 /** A session that writes down what comes. It takes any packet, without CONNECT, as MQTT 3.1.1. */
 export class RecordingSession extends Recorder implements ConnectionHandler {
   readonly connection: Connection;
@@ -86,7 +94,14 @@ export async function startListener(context: TestContext, options: Partial<MqttL
       sessions.push(session);
       return session;
     },
-    { counters, wheel, clock: systemClock, log: silentLogger, tls: new TlsDirectory() },
+    {
+      counters,
+      wheel,
+      clock: systemClock,
+      log: silentLogger,
+      tls: new TlsDirectory(),
+      limits: { webSocketMessage: Number.POSITIVE_INFINITY },
+    },
   );
   await listener.listen();
   context.after(() => {

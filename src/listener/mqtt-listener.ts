@@ -44,6 +44,13 @@ export interface ListenerServices {
   readonly log: Logger;
   /** Where listeners with TLS enter themselves. */
   readonly tls: TlsDirectory;
+  readonly limits: ListenerLimits;
+}
+
+/** Limits that may change while listeners are open. */
+export interface ListenerLimits {
+  /** Bytes of one WebSocket message of a client; Infinity for no limit. */
+  readonly webSocketMessage: number;
 }
 
 /** Accepts connections, leads them through the stages of the listener, and hands each to a session. */

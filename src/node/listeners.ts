@@ -2,7 +2,7 @@ import type { Configuration } from "../config/configuration.ts";
 import { type ListenerConfiguration, resolveListeners } from "../config/listeners.ts";
 import { blockEpoch } from "../listener/block-pool.ts";
 import { mqttKind } from "../listener/kinds.ts";
-import { type ListenerServices, MqttListener } from "../listener/mqtt-listener.ts";
+import { type ListenerLimits, type ListenerServices, MqttListener } from "../listener/mqtt-listener.ts";
 import { TlsError } from "../listener/tls/material-file.ts";
 import { TlsDirectory } from "../listener/tls/tls-directory.ts";
 import { Publication } from "../mqtt/publication.ts";
@@ -20,6 +20,8 @@ import { StartError } from "./start-error.ts";
 
 /** How long clients get to take the last bytes when the node stops, milliseconds. */
 const GOODBYE = 1_000;
+/** What a WebSocket message may be larger than one packet: clients may send several packets in one, bytes. */
+const SEVERAL_PACKETS = 1024 * 1024;
 const STOPPING: ConnectRefusal = {
   reasonCode: ReasonCode.ServerUnavailable,
   text: "the broker is shutting down",
@@ -39,7 +41,8 @@ export class Listeners {
     const { metrics, wheel, log, registry, store, clock, mountpoints } = parts;
     const { counters } = metrics;
     this.#parts = parts;
-    this.#services = { counters, wheel, clock, log, tls: this.tls };
+    const limits = listenerLimits(parts.configuration);
+    this.#services = { counters, wheel, clock, log, tls: this.tls, limits };
     this.#shared = {
       settings,
       registry,
@@ -166,6 +169,17 @@ function listenerRules(listener: ListenerConfiguration, type: string): ListenerR
     allowAnonymousOverride: listener.allowAnonymousOverride,
     maxConnectionLifetimeSeconds: listener.maxConnectionLifetimeSeconds,
     forwardConnectionOptions: listener.forwardConnectionOptions,
+  };
+}
+
+/** With `max_message_size` no message has to be larger than what brings several packets of that size. */
+function listenerLimits(configuration: Configuration): ListenerLimits {
+  return {
+    get webSocketMessage() {
+      const largest = configuration.get("max_message_size");
+      const frame = configuration.get("max_ws_frame_size");
+      return largest === 0 ? frame : Math.min(frame, largest + SEVERAL_PACKETS);
+    },
   };
 }
 

@@ -18,6 +18,7 @@ import {
   startProcess,
   temporaryDirectory,
 } from "./processes.ts";
+import { listenAddress, listenerKind, listenerLines } from "./transport.ts";
 
 export const checkout = fileURLToPath(new URL("../..", import.meta.url));
 const entry = join(checkout, "src", "main.ts");
@@ -201,16 +202,18 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const directories = makeDirectories();
   const port = options.port ?? (await freePort());
   const acl = join(directories.root, "vmq.acl");
+  const kind = listenerKind();
   writeFileSync(acl, options.acl ?? "topic #\n");
   writeFileSync(
     directories.conf,
     [
       `nodename = test-${port}@127.0.0.1`,
       "allow_anonymous = on",
-      `listener.tcp.default = 127.0.0.1:${port}`,
+      `listener.${kind}.default = ${listenAddress(port)}`,
+      ...listenerLines(directories.root),
       ...(options.schemaDefaults === true
         ? []
-        : ["listener.tcp.allowed_protocol_versions = 3,4,5", "max_client_id_size = 100"]),
+        : [`listener.${kind}.allowed_protocol_versions = 3,4,5`, "max_client_id_size = 100"]),
       "plugins.vmq_passwd = off",
       "plugins.vmq_acl = on",
       `vmq_acl.acl_file = ${acl}`,

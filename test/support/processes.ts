@@ -14,10 +14,11 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { createConnection, createServer } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { accepts } from "./transport.ts";
 
 const children = new Set<ChildProcess>();
 const claims = new Set<string>();
@@ -166,17 +167,6 @@ export async function freePort(): Promise<number> {
     unlinkSync(file);
   }
   throw new Error("no free port between 20000 and 32000");
-}
-
-async function accepts(port: number, host: string): Promise<boolean> {
-  return await new Promise((resolve) => {
-    const socket = createConnection({ port, host });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }
 
 /** Resolves when the port takes connections; throws when the process ends first or the time is over. */

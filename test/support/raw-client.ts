@@ -3,8 +3,9 @@
  * break every rule.
  */
 import { AssertionError } from "node:assert";
-import { createConnection, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
+import { openTransport } from "./transport.ts";
 import {
   type Ack,
   type Command,
@@ -66,7 +67,8 @@ export function show(packet: unknown): string {
 
 export class RawClient {
   readonly version: Version;
-  readonly socket: Socket;
+  /** Its bytes are MQTT, whatever carries them. */
+  readonly socket: Duplex;
   readonly deadlineMs: number;
   /** Bytes received so far. */
   received = 0;
@@ -78,29 +80,29 @@ export class RawClient {
   #wake: (() => void)[] = [];
   #nextId = 0;
 
-  private constructor(socket: Socket, version: Version, deadlineMs: number) {
+  private constructor(socket: Duplex, version: Version, deadlineMs: number) {
     this.socket = socket;
     this.version = version;
     this.deadlineMs = deadlineMs;
     this.#decoder = new Decoder(version);
-    socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.#data(chunk));
     socket.on("error", () => this.#close());
     socket.on("end", () => this.#close());
     socket.on("close", () => this.#close());
   }
 
-  /** Opens the TCP connection only. */
+  /** Opens the connection only, over the transport of the test process. */
   static async open(
     port: number,
     options: { version?: Version; host?: string; deadlineMs?: number } = {},
   ): Promise<RawClient> {
-    const socket = createConnection({ port, host: options.host ?? "127.0.0.1" });
-    await new Promise<void>((resolve, reject) => {
-      socket.once("connect", resolve);
-      socket.once("error", reject);
-    });
-    return new RawClient(socket, options.version ?? 4, options.deadlineMs ?? 5_000);
+    const stream = await openTransport(port, options.host ?? "127.0.0.1");
+    return RawClient.over(stream, options);
+  }
+
+  /** Speaks over an open connection. */
+  static over(stream: Duplex, options: { version?: Version; deadlineMs?: number } = {}): RawClient {
+    return new RawClient(stream, options.version ?? 4, options.deadlineMs ?? 5_000);
   }
 
   /** Connects and waits for a CONNACK of whatever code (see `connack`). */

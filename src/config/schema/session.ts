@@ -190,10 +190,9 @@ export const session = {
     doc: "How many bytes may wait in the process for one connection that does not read. Beyond it deliveries stay in the client's queue, with that queue's limits.",
   }),
   max_ws_frame_size: option(numberOr(integer({ min: 1 }), { infinity: Infinity }), "268435456", {
-    doc: "The largest WebSocket frame that a client may send.",
+    doc: "The largest WebSocket message that a client may send. With max_message_size it is at most 1 MiB larger than that.",
     visibility: "live",
     unit: "bytes",
-    status: later("WebSocket listeners"),
   }),
   "logging.keepalive_as_warning": option(flag, "on", {
     doc: "Logs a client that stopped sending as a warning; otherwise as information.",

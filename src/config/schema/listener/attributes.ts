@@ -1,4 +1,4 @@
-import { compatibility, later } from "../../option.ts";
+import { compatibility } from "../../option.ts";
 import { bufferSizes, listOf, protocolVersions, semicolonList, wordList } from "../../type/list.ts";
 import { integer, numberOr } from "../../type/number.ts";
 import { flag, string, word } from "../../type/text.ts";
@@ -7,12 +7,12 @@ import { type ListenerKind, listenerKinds } from "./kind.ts";
 
 const MQTT: readonly ListenerKind[] = ["tcp", "ssl", "ws", "wss"];
 const MQTT_OR_CLUSTER: readonly ListenerKind[] = [...MQTT, "vmq", "vmqs"];
-const WITH_PROXY: readonly ListenerKind[] = ["tcp", "ws", "http"];
+const WITH_PROXY: readonly ListenerKind[] = [...MQTT, "http"];
+const WEBSOCKET: readonly ListenerKind[] = ["ws", "wss"];
 const WITH_HEADERS: readonly ListenerKind[] = ["ws", "wss", "http", "https"];
 const HTTP: readonly ListenerKind[] = ["http", "https"];
 const NONE: readonly ListenerKind[] = [];
 
-const PROXY = later("the PROXY protocol");
 const BEAM = compatibility("it belongs to the Erlang runtime, which this broker does not use");
 const BUFFERS = compatibility("links between nodes have limits in bytes instead");
 
@@ -105,37 +105,35 @@ export const generalAttributes = {
     status: BEAM,
   }),
   proxy_protocol: attribute(flag, "off", {
-    doc: "Expects a header of the PROXY protocol, version 1 or 2, at the beginning of each connection, and takes the client's address from it.",
+    doc: "Expects a header of the PROXY protocol, version 1 or 2, at the beginning of each connection (before that of TLS), and takes the client's address from it.",
     protocol: WITH_PROXY,
     named: WITH_PROXY,
-    status: PROXY,
   }),
   proxy_protocol_use_cn_as_username: attribute(flag, "on", {
     doc: "Takes the common name of the client's certificate, if the header of the PROXY protocol has one, as its user name.",
     protocol: WITH_PROXY,
     named: WITH_PROXY,
-    status: PROXY,
   }),
   proxy_xff_support: attribute(flag, "off", {
     doc: "Takes the client's address from the header X-Forwarded-For of a trusted proxy.",
-    protocol: ["ws"],
-    named: ["ws"],
+    protocol: WEBSOCKET,
+    named: WEBSOCKET,
   }),
   proxy_xff_trusted_intermediate: attribute(semicolonList, "", {
-    doc: "The addresses of proxies whose header X-Forwarded-For is believed, separated by semicolons.",
-    protocol: ["ws"],
-    named: ["ws"],
+    doc: "The addresses or networks (10.0.0.0/8) of proxies whose headers are believed, separated by semicolons.",
+    protocol: WEBSOCKET,
+    named: WEBSOCKET,
     inherits: "",
   }),
   proxy_xff_use_cn_as_username: attribute(flag, "off", {
-    doc: "Takes the user name from the header that proxy_xff_cn_header names.",
+    doc: "Takes the user name from the header that proxy_xff_cn_header names, with proxy_xff_support; without it, or from somebody else than a trusted proxy, connections are refused.",
     protocol: NONE,
-    named: ["ws"],
+    named: WEBSOCKET,
   }),
   proxy_xff_cn_header: attribute(string, "x-ssl-client-cn", {
     doc: "The header in which a proxy tells the common name of the client's certificate.",
     protocol: NONE,
-    named: ["ws"],
+    named: WEBSOCKET,
     inherits: "",
   }),
   max_request_line_length: attribute(integer({ min: 1 }), "8000", {

@@ -18,8 +18,8 @@ export type ListenerKind = (typeof listenerKinds)[number];
 const statuses: Readonly<Record<ListenerKind, Status>> = {
   tcp: { kind: "works" },
   ssl: { kind: "works" },
-  ws: later("WebSocket listeners"),
-  wss: later("WebSocket listeners"),
+  ws: { kind: "works" },
+  wss: { kind: "works" },
   vmq: later("the cluster"),
   vmqs: later("the cluster"),
   http: later("the HTTP interface"),

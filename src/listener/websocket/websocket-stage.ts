@@ -1,0 +1,153 @@
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { type ServerOptions, WebSocketServer } from "ws";
+import type { ListenerConfiguration } from "../../config/listeners.ts";
+import type { Arrival } from "../arrival.ts";
+import type { IntakeStage } from "../intake-stage.ts";
+import type { ListenerLimits } from "../mqtt-listener.ts";
+import { forwardedPeer, TrustedProxies } from "./forwarded-peer.ts";
+import { chooseSubprotocol, type Refusal, type RequestLimits, refuseRequest } from "./upgrade-request.ts";
+import { WebSocketStream } from "./websocket-stream.ts";
+
+/** How long the request may take, milliseconds. */
+const DEADLINE = 10_000;
+/** How long the other side may take to close after it was told to, milliseconds. */
+const CLOSE_DEADLINE = 2_000;
+const MOST_HEADERS = 100;
+/** Values of the longest allowed length that one request may have, beside its first line. */
+const LONG_HEADERS = 4;
+/** Pieces in which a message may come; each is an object until the message is complete. */
+const MOST_PIECES = 16 * 1024;
+/** Nothing in memory is larger. */
+const LARGEST_MESSAGE = 2 ** 30;
+/** Pieces of a large message come as large as the network makes them. */
+const BYTES_PER_PIECE = 512;
+
+/** Reads the HTTP request that asks for WebSocket, and puts the messages of the WebSocket over the socket. */
+export class WebSocketStage implements IntakeStage {
+  readonly missing = "no WebSocket request";
+  readonly deadline = DEADLINE;
+  readonly #configuration: ListenerConfiguration;
+  readonly #limits: RequestLimits;
+  readonly #messageLimits: ListenerLimits;
+  readonly #http: Server;
+  readonly #webSockets: WebSocketServer;
+  readonly #arrivals = new WeakMap<Duplex, Arrival>();
+  #trusted = new TrustedProxies([]);
+
+  constructor(configuration: ListenerConfiguration, limits: ListenerLimits) {
+    this.#configuration = configuration;
+    this.#messageLimits = limits;
+    const { maxRequestLineLength, maxHeaderValueLength } = configuration;
+    this.#limits = { requestLine: maxRequestLineLength, headerValue: maxHeaderValueLength };
+    const maxHeaderSize = maxRequestLineLength + LONG_HEADERS * maxHeaderValueLength;
+    this.#http = createServer({ maxHeaderSize }, (request, response) => {
+      const { status, text } = refuseRequest(request, this.#limits) ?? { status: 426, text: "" };
+      response.writeHead(status, headersFor(status));
+      response.end(`${text}\n`);
+    });
+    this.#http.maxHeadersCount = MOST_HEADERS;
+    this.#http.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#http.on("clientError", (error, socket) => this.#notHttp(error, socket));
+    const options: ServerOptions & { readonly closeTimeout: number } = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      skipUTF8Validation: true,
+      maxFragments: MOST_PIECES,
+      closeTimeout: CLOSE_DEADLINE,
+      handleProtocols: chooseSubprotocol,
+    };
+    this.#webSockets = new WebSocketServer(options);
+    this.#webSockets.on("wsClientError", (error, socket) => {
+      refuse(socket, this.#arrivals.get(socket), { status: 400, text: error.message });
+    });
+  }
+
+  open(): Promise<void> {
+    const { forwardedFor, trustedIntermediates } = this.#configuration.proxy;
+    return Promise.resolve().then(() => {
+      if (forwardedFor) this.#trusted = new TrustedProxies(trustedIntermediates);
+    });
+  }
+
+  begin(arrival: Arrival): void {
+    const { socket } = arrival;
+    this.#arrivals.set(socket, arrival);
+    this.#http.emit("connection", socket);
+    socket.resume();
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const arrival = this.#arrivals.get(socket);
+    if (arrival === undefined || arrival.over) return;
+    const refusal = refuseRequest(request, this.#limits);
+    if (refusal !== null) {
+      answer(socket, refusal);
+      return;
+    }
+    const { proxy } = this.#configuration;
+    if (proxy.forwardedFor) {
+      const forwarded = forwardedPeer(arrival.peer, request.headers, this.#trusted, proxy);
+      if (forwarded.kind === "refused") {
+        refuse(socket, arrival, { status: 403, text: forwarded.problem });
+        return;
+      }
+      arrival.peer = forwarded.peer;
+    }
+    this.#limitMessages();
+    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      if (arrival.over) {
+        webSocket.terminate();
+        return;
+      }
+      arrival.stream = new WebSocketStream(webSocket, socket);
+      arrival.advance();
+    });
+  }
+
+  /** For the connections to come. */
+  #limitMessages(): void {
+    const { options } = this.#webSockets;
+    const largest = Math.min(this.#messageLimits.webSocketMessage, LARGEST_MESSAGE);
+    options.maxPayload = largest;
+    options.maxBufferedChunks = MOST_PIECES + Math.ceil(largest / BYTES_PER_PIECE);
+  }
+
+  /** Something that is no HTTP, or too much of it. */
+  #notHttp(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const arrival = this.#arrivals.get(socket);
+    if (!socket.writable || error.code === "ECONNRESET") {
+      socket.destroy();
+      return;
+    }
+    const tooLong = error.code === "HPE_HEADER_OVERFLOW";
+    refuse(socket, arrival, {
+      status: tooLong ? 431 : 400,
+      text: tooLong ? "the headers of the request are too long" : "no HTTP request",
+    });
+  }
+}
+
+/** The connection is of no use any more; a 426 has to name what would be. */
+function headersFor(status: number): Readonly<Record<string, string>> {
+  const connection =
+    status === 426 ? { Connection: "close, Upgrade", Upgrade: "websocket" } : { Connection: "close" };
+  return { ...connection, "Content-Type": "text/plain" };
+}
+
+/** Answers and closes, for a request that belongs somewhere else. */
+function answer(socket: Duplex, { status, text }: Refusal, done?: () => void): void {
+  const body = `${text}\n`;
+  const headers = Object.entries({
+    ...headersFor(status),
+    "Content-Length": String(Buffer.byteLength(body)),
+  });
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`, done);
+}
+
+/** Answers and closes, with a line in the log. */
+function refuse(socket: Duplex, arrival: Arrival | undefined, refusal: Refusal): void {
+  answer(socket, refusal, () => arrival?.refuse(refusal.text));
+}
