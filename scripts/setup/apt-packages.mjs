@@ -6,8 +6,24 @@ import { delimiter, join } from "node:path";
 
 /** What the tests use, by suite: packages, and the commands that tell that they are there. */
 const TESTS = {
-  packages: ["mosquitto", "mosquitto-clients", "openssl"],
-  commands: ["mosquitto", "mosquitto_pub", "mosquitto_sub", "openssl"],
+  packages: [
+    "mosquitto",
+    "mosquitto-clients",
+    "openssl",
+    // In front of brokers: proxies, and a browser.
+    "haproxy",
+    "nginx-light",
+    "chromium-headless-shell",
+  ],
+  commands: [
+    "mosquitto",
+    "mosquitto_pub",
+    "mosquitto_sub",
+    "openssl",
+    "haproxy",
+    "nginx",
+    "chromium-headless-shell",
+  ],
 };
 const SYSTEM_TESTS = {
   packages: [
@@ -48,7 +64,7 @@ export function ensureTestPackages(system) {
   const ownPolicy = !existsSync(POLICY);
   if (ownPolicy) writeFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
   try {
-    if (!install(packages) && !(apt("update", "-qq") && install(packages))) {
+    if (!install(packages) && !(apt("update", "-qq") && install(packages)) && !installEach(packages)) {
       return `${without}: apt-get could not install ${list}`;
     }
   } finally {
@@ -56,13 +72,18 @@ export function ensureTestPackages(system) {
   }
   // Nor shall the service come up at the next boot.
   if (existsSync("/run/systemd/system")) {
-    spawnSync("systemctl", ["disable", "--now", "mosquitto"], { stdio: "ignore" });
+    spawnSync("systemctl", ["disable", "--now", "mosquitto", "haproxy", "nginx"], { stdio: "ignore" });
   }
   return undefined;
 }
 
 function install(packages) {
   return apt("install", "-y", "-qq", "--no-install-recommends", ...packages);
+}
+
+/** What one distribution lacks shall not keep the others away. */
+function installEach(packages) {
+  return packages.map((name) => install([name])).every((installed) => installed);
 }
 
 function apt(...args) {

@@ -14,7 +14,7 @@ const transports = ["tcp", "unix", "ssl", "ws", "wss"] as const;
 export type Transport = (typeof transports)[number];
 
 /** The transport of this test process. */
-export const transport: Transport = ((wanted) => {
+const transport: Transport = ((wanted) => {
   const found = transports.find((one) => one === wanted);
   if (found === undefined)
     throw new Error(`VERNEMQ_TEST_TRANSPORT is ${wanted}, not ${transports.join(", ")}`);
@@ -27,7 +27,7 @@ export function listenerKind(of: Transport = transport): Exclude<Transport, "uni
 }
 
 /** The path of the Unix socket that stands for a port. */
-export function unixSocketPath(port: number): string {
+function unixSocketPath(port: number): string {
   return join(tmpdir(), `vernemq-test-${port}.sock`);
 }
 

@@ -4,7 +4,7 @@ import { isIPv4 } from "node:net";
 export type ProxyField = readonly [type: number, value: Uint8Array];
 
 /** The first byte of the TLS field: over TLS, with a certificate in this connection. */
-export const WITH_CERTIFICATE = 0x03;
+const WITH_CERTIFICATE = 0x03;
 
 /** A header of version 1. */
 export function textHeader(source: string, port: number, destination = "127.0.0.1", to = 1883): Buffer {
