@@ -4,6 +4,8 @@ import type { AdminPorts, ConnectionInfo, SessionInfo } from "./ports.ts";
 /** Ports of a node that exists in a test only. */
 export interface FakePorts extends AdminPorts {
   readonly disconnected: string[];
+  /** What the listeners were asked for. */
+  readonly calls: unknown[];
   readonly settings: Map<string, string>;
   readonly enabled: Set<string>;
 }
@@ -74,7 +76,9 @@ export function fakePorts(sessions: Iterable<SessionInfo> = SESSIONS): FakePorts
     ["nodename", "VerneMQ@127.0.0.1"],
   ]);
   const enabled = new Set(["vmq_acl", "vmq_passwd"]);
+  const calls: unknown[] = [];
   return {
+    calls,
     disconnected,
     settings,
     enabled,
@@ -107,6 +111,22 @@ export function fakePorts(sessions: Iterable<SessionInfo> = SESSIONS): FakePorts
           tls: undefined,
         },
       ],
+      start: (request) => {
+        calls.push(request);
+        return Promise.resolve(request.port === 1 ? { reason: "eacces", text: "not allowed" } : undefined);
+      },
+      stop: (...call) => {
+        calls.push(["stop", ...call]);
+        return call[1] === 1 ? { reason: "not_found" } : undefined;
+      },
+      restart: (...call) => {
+        calls.push(["restart", ...call]);
+        return Promise.resolve(undefined);
+      },
+      delete: (...call) => {
+        calls.push(["delete", ...call]);
+        return undefined;
+      },
     },
     retained: {
       retained: (filter) =>

@@ -294,6 +294,64 @@ describe("other commands", () => {
     );
   });
 
+  it("starts, stops, restarts and deletes listeners", async () => {
+    const ports = fakePorts();
+    const done = async (words: string): Promise<void> =>
+      assert.deepEqual(await run(`listener ${words}`, ports), { status: 0, stdout: "Done\n", stderr: "" });
+    await done(
+      "start address=::1 port=1884 -m m1 --max_connections=infinity --proxy_protocol --psk_support=false --ssl",
+    );
+    await done(
+      "start port=8080 address=127.0.0.1 --websocket --auth_plugins=[a,b] --forward_connection_opts=true",
+    );
+    await done("stop address=127.0.0.1 port=1884");
+    await done("stop address=127.0.0.1 port=1884 -k");
+    await done("restart address=127.0.0.1 port=1884");
+    await done("delete address=local:/tmp/x port=0");
+    assert.deepEqual(ports.calls, [
+      {
+        kind: "ssl",
+        address: "::1",
+        port: 1884,
+        options: new Map([
+          ["proxy_protocol", "on"],
+          ["psk_support", "off"],
+          ["mountpoint", "m1"],
+          ["max_connections", "infinity"],
+        ]),
+      },
+      {
+        kind: "ws",
+        address: "127.0.0.1",
+        port: 8080,
+        options: new Map([
+          ["forward_connection_opts", "on"],
+          ["auth_plugins", "[a,b]"],
+        ]),
+      },
+      ["stop", "127.0.0.1", 1884, false],
+      ["stop", "127.0.0.1", 1884, true],
+      ["restart", "127.0.0.1", 1884],
+      ["delete", "local:/tmp/x", 0],
+    ]);
+    assert.equal(
+      (await run("listener start address=127.0.0.1 port=1", ports)).stdout,
+      "can't start listener due to 'eacces': not allowed\n",
+    );
+    assert.equal(
+      (await run("listener stop address=127.0.0.1 port=1", ports)).stdout,
+      "can't stop listener due to 'not_found'\n",
+    );
+    assert.match((await run("listener start port=1", ports)).stdout, /provide both, address=/);
+    assert.match((await run("listener start address=::1 port=2 --cafile", ports)).stdout, /--cafile needs/);
+    assert.match(
+      (await run("listener start address=::1 port=2 --http --websocket", ports)).stdout,
+      /either HTTP or MQTT/,
+    );
+    assert.equal((await run("listener start address=::1 port=x", ports)).status, 1);
+    assert.equal((await run("listener start address=::1 port=2 --psk_support=maybe", ports)).status, 1);
+  });
+
   it("shows plugins with one line per hook", async () => {
     assert.equal(
       (await run("plugin show --plugin=vmq_acl")).stdout,

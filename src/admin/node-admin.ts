@@ -1,5 +1,6 @@
 import { Admin } from "./admin.ts";
 import { describeCommand, setCommand, showCommand } from "./commands/configuration.ts";
+import { listenerDelete, listenerRestart, listenerStart, listenerStop } from "./commands/listener-actions.ts";
 import { listenerShow } from "./commands/listener-show.ts";
 import { metricsReset, metricsShow } from "./commands/metrics.ts";
 import { clusterShow, nodeStatus } from "./commands/node.ts";
@@ -25,7 +26,11 @@ export function createAdmin(ports: AdminPorts): Admin {
   for (const command of [
     clusterShow(node),
     describeCommand(configuration),
+    listenerDelete(listeners),
+    listenerRestart(listeners),
     listenerShow(listeners),
+    listenerStart(listeners),
+    listenerStop(listeners),
     metricsReset(metrics),
     metricsShow(metrics),
     nodeStatus(node, metrics),

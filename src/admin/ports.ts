@@ -107,8 +107,30 @@ export interface ListenerInfo {
   readonly tls: TlsInfo | undefined;
 }
 
+/** A listener that is asked for. */
+export interface ListenerStart {
+  readonly kind: "tcp" | "ssl" | "ws" | "wss" | "http" | "https";
+  /** An IP address, or `local:/path` for a Unix socket. */
+  readonly address: string;
+  /** 0 for a Unix socket. */
+  readonly port: number;
+  /** Option texts as behind `listener.KIND.NAME.` in vernemq.conf. */
+  readonly options: ReadonlyMap<string, string>;
+}
+
+/** Undefined when it went well, else a short word, and an explanation if there is more to say. */
+export type ListenerFailure = { readonly reason: string; readonly text?: string } | undefined;
+
 export interface ListenerDirectory {
   listeners(): Iterable<ListenerInfo>;
+  /** Starts a listener, until the node ends. */
+  start(request: ListenerStart): Promise<ListenerFailure>;
+  /** Accepts no more connections; with `kill` the listener is removed and its sessions are closed. */
+  stop(address: string, port: number, kill: boolean): ListenerFailure;
+  /** Accepts connections again. */
+  restart(address: string, port: number): Promise<ListenerFailure>;
+  /** Removes a listener and closes its sessions. */
+  delete(address: string, port: number): ListenerFailure;
 }
 
 export interface CertificateInfo {

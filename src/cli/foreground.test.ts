@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { askInfo, request } from "../admin/control-client.ts";
 import { type ForegroundOptions, runForeground } from "./foreground.ts";
 import { installation } from "./installation.ts";
-import { failures, startTestNode } from "./node-test-support.ts";
+import { startTestNode } from "./node-test-support.ts";
 import { places } from "./places.ts";
 import type { SignalSource } from "./signals.ts";
 
@@ -127,9 +127,9 @@ describe("a node in the foreground", () => {
     assert.match(stderr, /^Unable to access .*file\/run: /);
   });
 
-  it("ends with status 1 when the node cannot go on", async () => {
-    const { ended } = await serving();
-    failures.emit("failure", new Error("the store is gone"));
+  it("ends with status 1 when the node cannot stop in order", async () => {
+    const { ended } = await serving({ env: { TEST_NODE_STAYS: "1" } });
+    events.emit("stop");
     assert.equal(await ended, 1);
     assert.equal(stderr, "The node ended: the store is gone\n");
   });

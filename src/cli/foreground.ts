@@ -98,7 +98,7 @@ async function serve(
     leave =
       options.onServing?.(admin, node.ports.node.name, () => wanted.resolve("the console was closed")) ??
       leave;
-    const reason = await Promise.race([stopped, wanted.promise, node.failed]);
+    const reason = await Promise.race([stopped, wanted.promise]);
     control.stopping();
     await node.stop(reason);
   } catch (error) {

@@ -1,4 +1,3 @@
-import { EventEmitter } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fakePorts } from "../admin/admin-test-support.ts";
@@ -11,7 +10,8 @@ import { processSignals } from "./signals.ts";
 
 /*
  * A process that behaves like `vernemq foreground` with a node that serves nobody: what the tests of the command line
- * start. Called as `node-test-support.ts vernemq foreground --conf ... --run-dir ...`. TEST_NODE_FAILS makes the start fail.
+ * start. Called as `node-test-support.ts vernemq foreground --conf ... --run-dir ...`. TEST_NODE_FAILS makes the start fail,
+ * TEST_NODE_STAYS its end.
  */
 
 /** Starts a node that consists of fake ports and a log in its log directory. */
@@ -41,18 +41,13 @@ export const startTestNode: StartNode = ({ directories, env, writeLog }) => {
   return Promise.resolve({
     ports: fakePorts(),
     log,
-    failed: new Promise<never>((_resolve, reject) => {
-      failures.once("failure", reject);
-    }),
     stop: (reason) => {
+      if (env.TEST_NODE_STAYS !== undefined) return Promise.reject(new Error("the store is gone"));
       log.info("node_stopped", `the node stops: ${reason}`);
       return Promise.resolve();
     },
   });
 };
-
-/** Emits "failure" with the reason why a test node cannot go on. */
-export const failures = new EventEmitter();
 
 if (import.meta.main) {
   const argv = process.argv.slice(2);

@@ -18,8 +18,6 @@ export interface RunningNode {
   readonly log: RootLogger;
   /** Stops accepting, says good-bye to clients, flushes and closes the store. Resolves within a bounded time. */
   stop(reason: string): Promise<void>;
-  /** Rejects when the node cannot go on; never resolves. */
-  readonly failed: Promise<never>;
 }
 
 /** Resolves when everything behind the listeners works and they accept connections. */

@@ -72,6 +72,8 @@ export interface ListenerConfiguration {
   readonly authzPlugins: readonly string[] | undefined;
   readonly forwardConnectionOptions: boolean;
   readonly bufferSizes: BufferSizes | undefined;
+  /** Permission bits; undefined: as the umask of the process says. */
+  readonly unixSocketMode: number | undefined;
   readonly proxy: ProxyConfiguration;
   readonly tls: TlsConfiguration;
   readonly maxRequestLineLength: number;
@@ -88,22 +90,39 @@ type AttributeValues = {
 const attributes: { readonly [A in keyof AttributeValues]: Attribute<AttributeValues[A]> } =
   listenerAttributes;
 
+const NOTHING_GIVEN: ReadonlyMap<string, string> = new Map();
+
+const attributesByName: ReadonlyMap<string, Attribute<unknown>> = new Map(Object.entries(listenerAttributes));
+
+/** An attribute by its name in keys. */
+export function listenerAttribute(name: string): Attribute<unknown> | undefined {
+  return attributesByName.get(name);
+}
+
 /** Reads the attributes of one listener. */
 class Cascade {
   readonly #configuration: Configuration;
   readonly #kind: ListenerKind;
   readonly #name: string;
+  readonly #given: ReadonlyMap<string, string>;
 
-  constructor(configuration: Configuration, kind: ListenerKind, name: string) {
+  constructor(
+    configuration: Configuration,
+    kind: ListenerKind,
+    name: string,
+    given: ReadonlyMap<string, string>,
+  ) {
     this.#configuration = configuration;
     this.#kind = kind;
     this.#name = name;
+    this.#given = given;
   }
 
-  /** The value of the nearest level: the listener, its kind, all listeners, the default. */
+  /** The value of the nearest level: what was given, the listener, its kind, all listeners, the default. */
   read<A extends keyof AttributeValues>(name: A): AttributeValues[A] {
     const attribute = attributes[name];
     const text =
+      this.#given.get(name) ??
       this.#text(joinKey(["listener", this.#kind, this.#name, name]), attribute.inherits) ??
       this.#text(`listener.${this.#kind}.${name}`, attribute.inherits) ??
       this.#text(`listener.${name}`, undefined);
@@ -183,13 +202,15 @@ function proxyOf(cascade: Cascade): ProxyConfiguration {
   };
 }
 
-function listenerOf(
+/** A listener with its attributes; those of `given` go before what is configured, and must have been checked. */
+export function resolveListener(
   configuration: Configuration,
   kind: ListenerKind,
   name: string,
   address: Address,
+  given: ReadonlyMap<string, string>,
 ): ListenerConfiguration {
-  const cascade = new Cascade(configuration, kind, name);
+  const cascade = new Cascade(configuration, kind, name, given);
   const mountpoint = cascade.read("mountpoint");
   const maxConnections = cascade.read("max_connections");
   return {
@@ -205,6 +226,7 @@ function listenerOf(
     authzPlugins: cascade.read("authz_plugins"),
     forwardConnectionOptions: cascade.read("forward_connection_opts"),
     bufferSizes: cascade.read("buffer_sizes"),
+    unixSocketMode: cascade.read("unix_socket_mode"),
     proxy: proxyOf(cascade),
     tls: tlsOf(configuration, cascade, kind, name),
     maxRequestLineLength: cascade.read("max_request_line_length"),
@@ -235,7 +257,7 @@ export function resolveListeners(configuration: Configuration): readonly Listene
       if (text === undefined) continue;
       const address = ipOrUnixAddress.parse(text, configuration.context);
       if (!address.ok) throw new Error(`the address of ${key} ${address.problem}`);
-      listeners.push(listenerOf(configuration, kind, name, address.value));
+      listeners.push(resolveListener(configuration, kind, name, address.value, NOTHING_GIVEN));
     }
   }
   return listeners;

@@ -83,6 +83,8 @@ export async function startListener(context: TestContext, options: Partial<MqttL
       name: "test",
       kind: "tcp",
       address: { kind: "ip", host: "127.0.0.1", family: 4, port: 0 },
+      ipv6Only: false,
+      unixSocketMode: undefined,
       maxConnections: Number.POSITIVE_INFINITY,
       writeLimit: 64 * 1024,
       staticRead: true,

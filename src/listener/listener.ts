@@ -13,6 +13,8 @@ export interface Listener {
   readonly listening: boolean;
   /** Of a listener on port 0 the port it got, once it has listened; 0 for a Unix socket. */
   readonly port: number;
+  /** Reads what is needed to listen (certificates). Rejects with the reason why it cannot be used. */
+  prepare(): Promise<void>;
   /**
    * Resolves when connections are accepted. Rejects with the reason why they cannot be, in words for the user. After
    * `stopAccepting` it may be called again.
@@ -22,4 +24,6 @@ export interface Listener {
   stopAccepting(): void;
   /** Cuts off all connections. */
   destroyAll(): void;
+  /** Accepts no more connections and ends what is open besides them (files that are watched). */
+  close(): void;
 }

@@ -1,3 +1,4 @@
+import { chmod } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Clock } from "../clock/clock.ts";
 import type { TimerWheel } from "../clock/timer-wheel.ts";
@@ -17,6 +18,7 @@ import { handOver, observeSocket, onStaticRead, readSocket } from "./socket-even
 import { LOCAL_PEER, SocketPeer } from "./socket-peer.ts";
 import { acceptWithStaticRead } from "./static-read.ts";
 import type { TlsDirectory } from "./tls/tls-directory.ts";
+import { clearSocketPath } from "./unix-socket.ts";
 
 /** Connections that may wait to be accepted. */
 const BACKLOG = 4096;
@@ -26,6 +28,10 @@ export interface MqttListenerOptions {
   readonly name: string;
   readonly kind: ListenerKind;
   readonly address: Address;
+  /** Of an IPv6 wildcard address: leave IPv4 to another listener. */
+  readonly ipv6Only: boolean;
+  /** Permission bits of a Unix socket; undefined: as the umask says. */
+  readonly unixSocketMode: number | undefined;
   /** Infinity for no limit. */
   readonly maxConnections: number;
   /** Bytes that may wait in the process for a slow reader. */
@@ -122,7 +128,10 @@ export class MqttListener implements Listener, ArrivalOwner {
 
   async listen(): Promise<void> {
     await this.prepare();
+    const { address, unixSocketMode } = this.#options;
+    if (address.kind === "unix") await clearSocketPath(address.path);
     await this.#bind();
+    if (address.kind === "unix" && unixSocketMode !== undefined) await chmod(address.path, unixSocketMode);
   }
 
   stopAccepting(): void {
@@ -135,7 +144,6 @@ export class MqttListener implements Listener, ArrivalOwner {
     for (const connection of this.#connections) connection.destroy();
   }
 
-  /** Ends what the stages have open. Nothing is accepted any more. */
   close(): void {
     this.stopAccepting();
     if (this.#opened) for (const stage of this.#options.stages) stage.close?.();
@@ -186,7 +194,7 @@ export class MqttListener implements Listener, ArrivalOwner {
   }
 
   #bind(): Promise<void> {
-    const { address, staticRead } = this.#options;
+    const { address, staticRead, ipv6Only } = this.#options;
     return new Promise((resolve, reject) => {
       const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
         this.#accept(socket, false),
@@ -194,7 +202,7 @@ export class MqttListener implements Listener, ArrivalOwner {
       server.once("error", reject);
       server.listen(
         address.kind === "ip"
-          ? { host: address.host, port: this.#port, backlog: BACKLOG }
+          ? { host: address.host, port: this.#port, backlog: BACKLOG, ipv6Only }
           : { path: address.path, backlog: BACKLOG },
         () => {
           server.off("error", reject);

@@ -1,13 +1,17 @@
 import type { ListenerConfiguration, TlsConfiguration } from "../config/listeners.ts";
+import { type ListenerRequest, requestedListener } from "../config/requested-listener.ts";
 import type { ListenerKind } from "../config/schema/listener/kind.ts";
-import type { MqttListener } from "../listener/mqtt-listener.ts";
+import type { Listener } from "../listener/listener.ts";
+import { TlsError } from "../listener/tls/material-file.ts";
+import { PluginError } from "../plugin/plugin.ts";
 import type { ListenerRules } from "../session/settings.ts";
+import type { NodeParts } from "./running-node.ts";
 
 const withTls: readonly ListenerKind[] = ["ssl", "wss", "vmqs", "https"];
 
 /** A listener of the node, with what it was made from. */
 export interface ListenerEntry {
-  readonly listener: MqttListener;
+  readonly listener: Listener;
   readonly rules: ListenerRules;
   readonly configuration: ListenerConfiguration;
 }
@@ -41,15 +45,98 @@ export interface TlsDescription {
   readonly pskfile: string;
 }
 
+/** Why something was not done: a short word for scripts, and a sentence where there is more to say. */
+export type ListenerFailure = { readonly reason: string; readonly text?: string } | undefined;
+
+/** A listener that a command asks for; see `ListenerRequest`. */
+export interface ListenerStart extends Omit<ListenerRequest, "attributes"> {
+  readonly options: ReadonlyMap<string, string>;
+}
+
 /** The listeners of a node, for commands. */
 export interface ListenerDirectory {
   listeners(): Iterable<ListenerDescription>;
+  start(request: ListenerStart): Promise<ListenerFailure>;
+  stop(address: string, port: number, kill: boolean): ListenerFailure;
+  restart(address: string, port: number): Promise<ListenerFailure>;
+  delete(address: string, port: number): ListenerFailure;
 }
 
-export function listenerDirectory(listeners: {
+/** What the directory works on. */
+interface ListenersOfNode {
   readonly entries: readonly ListenerEntry[];
-}): ListenerDirectory {
-  return { listeners: () => listeners.entries.map(describe) };
+  find(address: string, port: number): ListenerEntry | undefined;
+  start(listener: ListenerConfiguration): Promise<void>;
+  remove(entry: ListenerEntry): void;
+}
+
+export function listenerDirectory(
+  listeners: ListenersOfNode,
+  { configuration, log }: Pick<NodeParts, "configuration" | "log">,
+): ListenerDirectory {
+  const find = (address: string, port: number): ListenerEntry | undefined =>
+    listeners.find(withoutBrackets(address), port);
+  const remove = (address: string, port: number): ListenerFailure => {
+    const entry = find(address, port);
+    if (entry === undefined) return unknown(address, port);
+    listeners.remove(entry);
+    return undefined;
+  };
+  return {
+    listeners: () => listeners.entries.map(describe),
+    async start({ options, ...request }) {
+      if (find(request.address, request.port) !== undefined)
+        return { reason: "already_started", text: `${request.address}:${request.port} has a listener` };
+      const wanted = requestedListener(configuration, { ...request, attributes: options });
+      if (!wanted.ok) return { reason: "invalid_options", text: wanted.problems.join("; ") };
+      try {
+        await listeners.start(wanted.listener);
+        return undefined;
+      } catch (error) {
+        return failure(error);
+      }
+    },
+    stop(address, port, kill) {
+      if (kill) return remove(address, port);
+      const entry = find(address, port);
+      if (entry === undefined) return unknown(address, port);
+      if (entry.listener.listening) {
+        entry.listener.stopAccepting();
+        log.info("listener", `listener ${entry.listener.name} accepts no more connections`);
+      }
+      return undefined;
+    },
+    async restart(address, port) {
+      const entry = find(address, port);
+      if (entry === undefined) return unknown(address, port);
+      if (entry.listener.listening) return undefined;
+      try {
+        await entry.listener.listen();
+        log.info("listener", `listener ${entry.listener.name} accepts connections again`);
+        return undefined;
+      } catch (error) {
+        return failure(error);
+      }
+    },
+    delete: remove,
+  };
+}
+
+function withoutBrackets(address: string): string {
+  return address.startsWith("[") && address.endsWith("]") ? address.slice(1, -1) : address;
+}
+
+function unknown(address: string, port: number): ListenerFailure {
+  return { reason: "not_found", text: `there is no listener on ${address}:${port}` };
+}
+
+/** The word is the code of a system call or of a plugin list, as it is in VerneMQ. */
+function failure(error: unknown): ListenerFailure {
+  if (!(error instanceof Error)) return { reason: String(error) };
+  if (error instanceof TlsError) return { reason: "invalid_options", text: error.message };
+  const code = "code" in error && typeof error.code === "string" ? error.code.toLowerCase() : undefined;
+  const word = error instanceof PluginError ? error.reason : code;
+  return word === undefined ? { reason: error.message } : { reason: word, text: error.message };
 }
 
 function describe({ listener, rules, configuration }: ListenerEntry): ListenerDescription {

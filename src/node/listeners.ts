@@ -1,5 +1,5 @@
-import type { Configuration } from "../config/configuration.ts";
 import { type ListenerConfiguration, resolveListeners } from "../config/listeners.ts";
+import type { Address } from "../config/type/address.ts";
 import { blockEpoch } from "../listener/block-pool.ts";
 import { mqttKind } from "../listener/kinds.ts";
 import { type ListenerLimits, type ListenerServices, MqttListener } from "../listener/mqtt-listener.ts";
@@ -67,26 +67,29 @@ export class Listeners {
    * out too late. Rejects with a `StartError`.
    */
   async open(): Promise<void> {
-    const { configuration, log } = this.#parts;
+    const configured = resolveListeners(this.#parts.configuration);
     const problems: string[] = [];
-    for (const listener of resolveListeners(configuration)) {
-      const entry = this.#make(listener, configuration);
-      if (entry !== undefined) this.#entries.push(entry);
+    for (const listener of configured) {
+      if (mqttKind(listener.kind) === undefined) continue;
+      try {
+        this.#entries.push(this.#make(listener, configured));
+      } catch (error) {
+        problems.push(...problemsOf(listener, error));
+      }
     }
     // No port is opened before everything behind all of them is in order.
-    for (const { listener, rules } of this.#entries) {
+    for (const { listener, configuration } of this.#entries) {
       try {
         await listener.prepare();
       } catch (error) {
-        problems.push(...problemsOf(rules, error));
+        problems.push(...problemsOf(configuration, error));
       }
     }
-    for (const { listener, rules } of problems.length > 0 ? [] : this.#entries) {
+    for (const entry of problems.length > 0 ? [] : this.#entries) {
       try {
-        await listener.listen();
-        log.info("listener", `listening for MQTT on ${rules.address}:${listener.port} (${listener.name})`);
+        await this.#listen(entry);
       } catch (error) {
-        problems.push(...problemsOf(rules, error));
+        problems.push(...problemsOf(entry.configuration, error));
       }
     }
     if (problems.length > 0) {
@@ -95,11 +98,47 @@ export class Listeners {
     }
     if (this.#entries.length === 0) {
       const example = "listener.tcp.default = 127.0.0.1:1883";
-      log.warning(
+      this.#parts.log.warning(
         "listener",
         `no MQTT listener is configured, so nobody can connect; for one add: ${example}`,
       );
     }
+  }
+
+  /** Starts one more listener. Rejects with the reason why it cannot be. */
+  async start(listener: ListenerConfiguration): Promise<void> {
+    const all = [listener, ...this.#entries.map(({ configuration }) => configuration)];
+    const entry = this.#make(listener, all);
+    try {
+      await this.#listen(entry);
+    } catch (error) {
+      entry.listener.close();
+      throw error;
+    }
+    this.#entries.push(entry);
+  }
+
+  /** Undefined: there is none on that address. */
+  find(address: string, port: number): ListenerEntry | undefined {
+    return this.#entries.find(
+      (entry) =>
+        entry.rules.address === address && (entry.listener.port === port || entry.rules.port === port),
+    );
+  }
+
+  /** Ends a listener and the connections it has; MQTT 5 clients are told. */
+  remove(entry: ListenerEntry): void {
+    const { listener, rules } = entry;
+    const at = this.#entries.indexOf(entry);
+    if (at >= 0) this.#entries.splice(at, 1);
+    listener.close();
+    for (const { handle } of this.#parts.registry.all()) {
+      if (handle instanceof Session && handle.services.listener === rules) {
+        handle.close(ReasonCode.AdministrativeAction, "its listener was removed");
+      }
+    }
+    setTimeout(() => listener.destroyAll(), GOODBYE).unref();
+    this.#parts.log.info("listener", `listener ${listener.name} was removed`);
   }
 
   /** The node goes down: nothing is accepted any more, and no CONNECT either. */
@@ -120,13 +159,19 @@ export class Listeners {
     }
   }
 
-  /** Undefined for a kind that does not speak MQTT. */
-  #make(listener: ListenerConfiguration, configuration: Configuration): ListenerEntry | undefined {
+  async #listen({ listener, rules }: ListenerEntry): Promise<void> {
+    await listener.listen();
+    const port = rules.port === 0 && listener.port === 0 ? "" : `:${listener.port}`;
+    this.#parts.log.info("listener", `listening for MQTT on ${rules.address}${port} (${listener.name})`);
+  }
+
+  #make(listener: ListenerConfiguration, all: readonly ListenerConfiguration[]): ListenerEntry {
+    const { configuration, plugins } = this.#parts;
     const kind = mqttKind(listener.kind);
-    if (kind === undefined) return undefined;
+    if (kind === undefined) throw new Error(`this version has no ${listener.kind} listeners`);
     const rules = listenerRules(listener, kind.type);
     const { authPlugins, authzPlugins } = listener;
-    const chains = this.#parts.plugins.chainsFor({
+    const chains = plugins.chainsFor({
       type: rules.type,
       ...(authPlugins === undefined ? {} : { authPlugins }),
       ...(authzPlugins === undefined ? {} : { authzPlugins }),
@@ -137,6 +182,8 @@ export class Listeners {
         name: listener.name,
         kind: listener.kind,
         address: listener.address,
+        ipv6Only: sharesPort(listener.address, all),
+        unixSocketMode: listener.unixSocketMode,
         maxConnections: listener.maxConnections,
         writeLimit: configuration.get("max_write_buffer"),
         staticRead: kind.plain && configuration.get("static_read_buffer"),
@@ -150,10 +197,19 @@ export class Listeners {
 }
 
 /** Why a listener cannot be opened, a line each. */
-function problemsOf({ kind, name, address, port }: ListenerRules, error: unknown): readonly string[] {
+function problemsOf({ kind, name, address }: ListenerConfiguration, error: unknown): readonly string[] {
   const which = `error: listener.${kind}.${name}`;
   if (error instanceof TlsError) return error.lines.map((line) => `${which}: ${line}`);
-  return [`${which} cannot listen on ${address}:${port}: ${reasonOf(error)}`];
+  const where = address.kind === "ip" ? `${address.host}:${address.port}` : address.path;
+  return [`${which} cannot listen on ${where}: ${reasonOf(error)}`];
+}
+
+/** [::] takes IPv4 too, unless a listener of its own has the same port there. */
+function sharesPort(address: Address, all: readonly ListenerConfiguration[]): boolean {
+  if (address.kind !== "ip" || address.host !== "::" || address.port === 0) return false;
+  return all.some(
+    ({ address: other }) => other.kind === "ip" && other.family === 4 && other.port === address.port,
+  );
 }
 
 function listenerRules(listener: ListenerConfiguration, type: string): ListenerRules {

@@ -56,7 +56,6 @@ export async function startNode(options: StartOptions) {
   const metrics = new Metrics();
   const { counters } = metrics;
   const clock = systemClock;
-  const failed = Promise.withResolvers<never>();
   const wheel = new TimerWheel(clock, TICK, (error) => log.crash("timer", "a timer failed", error));
   const store = await openMessageStore(
     configuration.get("vmq_generic_msg_store.store_dir"),
@@ -132,11 +131,10 @@ export async function startNode(options: StartOptions) {
     return {
       log,
       stop,
-      failed: failed.promise,
       ports: {
         node: { name: parts.name, version: VERSION, members: () => [{ name: parts.name, running: true }] },
         sessions: sessionDirectory(parts),
-        listeners: listenerDirectory(listeners),
+        listeners: listenerDirectory(listeners, parts),
         retained: retainedDirectory(parts),
         plugins: pluginDirectory(parts),
         configuration: runtimeSettings(configuration),

@@ -13,6 +13,8 @@ const vernemqKeys = readFileSync(join(import.meta.dirname, "fixtures", "vernemq-
 /** Options that VerneMQ 2.2 does not have. */
 const ownKeys = [
   // New here.
+  "listener.tcp.$name.unix_socket_mode",
+  "listener.tcp.unix_socket_mode",
   "max_write_buffer",
   ...["ssl", "wss", "vmqs", "https"].flatMap((kind) => [
     `listener.${kind}.ocspfile`,

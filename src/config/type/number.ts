@@ -78,3 +78,11 @@ export const percent: ValueType<number> = {
     return parsed.ok ? parsed : refused("is not a share from 0% to 100%");
   },
 };
+
+/** Permission bits of a file, in octal: `660`. */
+export const fileMode: ValueType<number> = {
+  name: "file mode",
+  allowed: "three octal digits, such as 660",
+  parse: (text) =>
+    /^0?[0-7]{3}$/.test(text) ? accepted(Number.parseInt(text, 8)) : refused("is not a file mode"),
+};

@@ -1,6 +1,6 @@
 import { compatibility } from "../../option.ts";
 import { bufferSizes, listOf, protocolVersions, semicolonList, wordList } from "../../type/list.ts";
-import { integer, numberOr } from "../../type/number.ts";
+import { fileMode, integer, numberOr } from "../../type/number.ts";
 import { flag, string, word } from "../../type/text.ts";
 import { attribute, optionalAttribute } from "./attribute.ts";
 import { type ListenerKind, listenerKinds } from "./kind.ts";
@@ -97,6 +97,12 @@ export const generalAttributes = {
     named: ["tcp", "ssl", "vmq"],
     inherits: "",
     status: compatibility("the operating system adapts the buffers of each connection"),
+  }),
+  unix_socket_mode: optionalAttribute(fileMode, {
+    doc: "The permissions of the socket file of a listener on a Unix socket: who may write to it may connect. Without it the umask of the process decides.",
+    protocol: ["tcp"],
+    named: ["tcp"],
+    inherits: "",
   }),
   active_n: optionalAttribute(integer({ min: 1, max: 32767 }), {
     doc: "How many packets of a socket are read before it is asked again.",
