@@ -118,6 +118,7 @@ describe("the cascade", () => {
       "semicolon list": "1.2.3.4",
       "buffer sizes": "7,8,9",
       file: "/x/y",
+      "file mode": "640",
     };
     const unread = /nr_of_acceptors|active_n|watermark|config_mod|config_fun|pskfile|http_modules?\./;
     let checked = 0;
