@@ -159,6 +159,7 @@ export function fakePorts(sessions: Iterable<SessionInfo> = SESSIONS): FakePorts
       },
       disable: (name) => Promise.resolve(enabled.delete(name) ? undefined : "plugin_not_found"),
     },
+    health: { healthy: true, problems: [] },
     configuration: {
       isKnown: (key) => settings.has(key),
       isSettable: (key) => key !== "nodename",

@@ -215,6 +215,13 @@ export interface NodePort {
   members(): Iterable<MemberInfo>;
 }
 
+/** What is wrong with the node at present. */
+export interface HealthPort {
+  readonly healthy: boolean;
+  /** One line each. */
+  readonly problems: readonly string[];
+}
+
 /** Everything the commands need from a node. */
 export interface AdminPorts {
   readonly node: NodePort;
@@ -225,4 +232,5 @@ export interface AdminPorts {
   readonly configuration: ConfigurationPort;
   readonly metrics: Metrics;
   readonly tls: TlsPort;
+  readonly health: HealthPort;
 }

@@ -22,6 +22,12 @@ export interface ConnectionHandler extends PacketHandler, TransportHandler {
   onFault(error: unknown): void;
 }
 
+/** Who made a connection. */
+export interface ConnectionOwner {
+  /** The connection has closed; its session hears of it next. */
+  gone(connection: Connection): void;
+}
+
 /** How a stream treats what is written to it. */
 export interface WriteRules {
   /** Bytes that may wait for a slow reader before `writable` turns false. */
@@ -53,10 +59,10 @@ export class Connection implements Transport, StreamReceiver {
   #closed: boolean;
   #ending: boolean;
   #error: string | null;
-  readonly #siblings: Set<Connection>;
+  readonly #owner: ConnectionOwner;
 
   /**
-   * `makeHandler` is called with the new connection, which leaves `siblings` when it has closed. Whoever makes it lets
+   * `makeHandler` is called with the new connection, and `owner` hears when it has closed. Whoever makes it lets
    * it hear of the stream from then on, and resumes the stream.
    */
   constructor(
@@ -65,7 +71,7 @@ export class Connection implements Transport, StreamReceiver {
     makeHandler: (connection: Connection) => ConnectionHandler,
     counters: Counters,
     { limit, untilDone }: WriteRules,
-    siblings: Set<Connection>,
+    owner: ConnectionOwner,
   ) {
     this.block = NO_BLOCK;
     this.writable = true;
@@ -84,7 +90,7 @@ export class Connection implements Transport, StreamReceiver {
     this.#closed = false;
     this.#ending = false;
     this.#error = null;
-    this.#siblings = siblings;
+    this.#owner = owner;
     this.#handler = makeHandler(this);
   }
 
@@ -173,7 +179,7 @@ export class Connection implements Transport, StreamReceiver {
     this.#used = 0;
     this.block = NO_BLOCK;
     this.#kept = null;
-    this.#siblings.delete(this);
+    this.#owner.gone(this);
     this.#handler.onClose(this.#error);
   }
 

@@ -34,6 +34,8 @@ export interface IntakeStage {
   readonly missing: string;
   /** How long one connection may stay in this stage, milliseconds; Infinity for no limit. */
   readonly deadline: number;
+  /** It may find out that the client is somebody else than the peer of the socket (a proxy tells its address). */
+  readonly findsPeer?: boolean;
   /** Reads what the stage needs (certificates). Rejects with the reason why the listener cannot be started. */
   open?(): Promise<void>;
   /** The listener is over: watched files and the like end. */

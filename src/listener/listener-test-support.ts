@@ -8,6 +8,7 @@ import { Metric } from "../metrics/metric.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { Recorder } from "../mqtt/frame-decoder-test-support.ts";
 import type { Connection, ConnectionHandler } from "./connection.ts";
+import { ConnectionGuard, type GuardLimits, NO_LIMITS } from "./connection-guard.ts";
 import { MqttListener, type MqttListenerOptions } from "./mqtt-listener.ts";
 import { TlsDirectory } from "./tls/tls-directory.ts";
 
@@ -71,12 +72,17 @@ export class RecordingSession extends Recorder implements ConnectionHandler {
 }
 
 /** A listener on a port of its own. */
-export async function startListener(context: TestContext, options: Partial<MqttListenerOptions> = {}) {
+export async function startListener(
+  context: TestContext,
+  options: Partial<MqttListenerOptions> = {},
+  limits: Partial<GuardLimits> = {},
+) {
   const { counters } = new Metrics();
   const clock = new ManualClock();
   const wheel = new TimerWheel(clock, 100, (error) => {
     throw error;
   });
+  const guard = new ConnectionGuard({ ...NO_LIMITS, ...limits }, counters, () => clock.monotonic());
   const sessions: RecordingSession[] = [];
   const listener = new MqttListener(
     {
@@ -103,6 +109,7 @@ export async function startListener(context: TestContext, options: Partial<MqttL
       log: silentLogger,
       tls: new TlsDirectory(),
       limits: { webSocketMessage: Number.POSITIVE_INFINITY },
+      guard,
     },
   );
   await listener.listen();
@@ -130,6 +137,7 @@ export async function startListener(context: TestContext, options: Partial<MqttL
     listener,
     sessions,
     client,
+    guard,
     clock,
     wheel,
     counters,

@@ -10,7 +10,8 @@ import { Metric } from "../metrics/metric.ts";
 import { type Peer, peerText } from "../session/peer.ts";
 import { Arrival, type ArrivalOwner } from "./arrival.ts";
 import type { ByteStream } from "./byte-stream.ts";
-import { Connection, type ConnectionHandler, type WriteRules } from "./connection.ts";
+import { Connection, type ConnectionHandler, type ConnectionOwner, type WriteRules } from "./connection.ts";
+import type { ConnectionGuard } from "./connection-guard.ts";
 import { writeDirectly } from "./direct-write.ts";
 import type { IntakeStage } from "./intake-stage.ts";
 import type { Listener } from "./listener.ts";
@@ -51,6 +52,7 @@ export interface ListenerServices {
   /** Where listeners with TLS enter themselves. */
   readonly tls: TlsDirectory;
   readonly limits: ListenerLimits;
+  readonly guard: ConnectionGuard;
 }
 
 /** Limits that may change while listeners are open. */
@@ -60,7 +62,7 @@ export interface ListenerLimits {
 }
 
 /** Accepts connections, leads them through the stages of the listener, and hands each to a session. */
-export class MqttListener implements Listener, ArrivalOwner {
+export class MqttListener implements Listener, ArrivalOwner, ConnectionOwner {
   readonly #options: MqttListenerOptions;
   readonly #makeHandler: (connection: Connection) => ConnectionHandler;
   readonly #services: ListenerServices;
@@ -69,6 +71,8 @@ export class MqttListener implements Listener, ArrivalOwner {
   #server: Server | null = null;
   readonly #plain: WriteRules;
   readonly #layered: WriteRules;
+  /** Addresses are judged at once; else when the stages have found out who is there. */
+  readonly #addressesAtOnce: boolean;
   #port: number;
   #accepted = 0;
   #opened = false;
@@ -81,6 +85,7 @@ export class MqttListener implements Listener, ArrivalOwner {
     this.#options = options;
     this.#makeHandler = makeHandler;
     this.#services = services;
+    this.#addressesAtOnce = !options.stages.some(({ findsPeer }) => findsPeer === true);
     this.#port = options.address.kind === "ip" ? options.address.port : 0;
     this.#plain = { limit: options.writeLimit, untilDone: false };
     this.#layered = { limit: options.writeLimit, untilDone: true };
@@ -152,6 +157,12 @@ export class MqttListener implements Listener, ArrivalOwner {
 
   arrived(arrival: Arrival): void {
     this.#arrivals.delete(arrival);
+    this.#services.guard.went();
+    if (!this.#addressesAtOnce && !this.#isLetInFrom(arrival.peer)) {
+      this.#services.guard.leave();
+      arrival.destroy();
+      return;
+    }
     const { socket, stream, rest, wrapped, staticRead } = arrival;
     if (stream !== null) {
       const connection = this.#connect(stream, arrival.peer, this.#layered);
@@ -169,7 +180,7 @@ export class MqttListener implements Listener, ArrivalOwner {
 
   refused(arrival: Arrival, reason: string, late: boolean): void {
     const { counters, log } = this.#services;
-    this.#arrivals.delete(arrival);
+    this.#left(arrival);
     counters.increment(late ? Metric.socket_close_timeout : Metric.socket_error);
     log
       .limited("intake-refused", 20)
@@ -178,7 +189,7 @@ export class MqttListener implements Listener, ArrivalOwner {
 
   faulted(arrival: Arrival, error: unknown): void {
     const { counters, log } = this.#services;
-    this.#arrivals.delete(arrival);
+    this.#left(arrival);
     counters.increment(Metric.socket_error);
     log
       .limited("intake-fault", 5)
@@ -190,7 +201,22 @@ export class MqttListener implements Listener, ArrivalOwner {
   }
 
   vanished(arrival: Arrival): void {
+    this.#left(arrival);
+  }
+
+  gone(connection: Connection): void {
+    const { guard } = this.#services;
+    this.#connections.delete(connection);
+    guard.leave();
+    if (this.#countsAddress(connection.peer)) guard.leaveFrom(connection.peer.address);
+  }
+
+  #left(arrival: Arrival): void {
+    const { guard } = this.#services;
     this.#arrivals.delete(arrival);
+    guard.went();
+    guard.leave();
+    if (this.#addressesAtOnce && this.#countsAddress(arrival.peer)) guard.leaveFrom(arrival.peer.address);
   }
 
   #bind(): Promise<void> {
@@ -224,17 +250,28 @@ export class MqttListener implements Listener, ArrivalOwner {
 
   #accept(socket: Socket, staticRead: boolean): void {
     const { maxConnections, stages, address } = this.#options;
+    const { guard } = this.#services;
     if (this.active >= maxConnections) {
-      this.#services.counters.increment(Metric.socket_error);
-      this.#services.log
-        .limited("max-connections", 1)
-        .warning("listener", `listener ${this.name} has reached max_connections, refusing connections`);
+      this.#services.counters.increment(Metric.socket_refused_limit);
+      this.#turnAway("it has reached max_connections");
+      socket.destroy();
+      return;
+    }
+    const refusal = guard.enter();
+    if (refusal !== null) {
+      this.#turnAway(refusal);
+      socket.destroy();
+      return;
+    }
+    const peer = address.kind === "unix" ? LOCAL_PEER : new SocketPeer(socket);
+    if (this.#addressesAtOnce && !this.#isLetInFrom(peer)) {
+      guard.leave();
       socket.destroy();
       return;
     }
     this.#accepted++;
-    const peer = address.kind === "unix" ? LOCAL_PEER : new SocketPeer(socket);
     if (stages.length > 0) {
+      guard.came();
       const arrival = new Arrival(socket, staticRead, peer, stages, this.#services.wheel, this);
       this.#arrivals.add(arrival);
       arrival.advance();
@@ -245,15 +282,29 @@ export class MqttListener implements Listener, ArrivalOwner {
     start(socket, staticRead, connection);
   }
 
+  /** Whether the client's address has connections left; says so when not. */
+  #isLetInFrom(peer: Peer): boolean {
+    if (!this.#countsAddress(peer)) return true;
+    const refusal = this.#services.guard.enterFrom(peer.address);
+    if (refusal !== null) this.#turnAway(refusal);
+    return refusal === null;
+  }
+
+  /** All on this machine who come over a Unix socket have the same address. */
+  #countsAddress(peer: Peer): boolean {
+    return this.#services.guard.byAddress && peer !== LOCAL_PEER;
+  }
+
+  /** One line a second for all that are not let in. */
+  #turnAway(reason: string): void {
+    this.#services.counters.increment(Metric.socket_error);
+    this.#services.log
+      .limited("turned-away", 1)
+      .warning("listener", `listener ${this.name} refuses connections: ${reason}`);
+  }
+
   #connect(stream: ByteStream, peer: Peer, rules: WriteRules): Connection {
-    const connection = new Connection(
-      stream,
-      peer,
-      this.#makeHandler,
-      this.#services.counters,
-      rules,
-      this.#connections,
-    );
+    const connection = new Connection(stream, peer, this.#makeHandler, this.#services.counters, rules, this);
     this.#connections.add(connection);
     return connection;
   }

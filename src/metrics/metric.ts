@@ -84,7 +84,13 @@ export const Metric = {
   tls_handshake_ok: 75,
   tls_handshake_resumed: 76,
   tls_handshake_failed: 77,
+  socket_refused_limit: 78,
+  socket_refused_rate: 79,
+  socket_refused_address: 80,
+  socket_refused_unauthenticated: 81,
+  client_refused_flapping: 82,
+  client_refused_overload: 83,
 } as const;
 
 /** Slots from here on are given to counters with reason codes and to histograms. */
-export const FIRST_FREE_SLOT = 78;
+export const FIRST_FREE_SLOT = 84;

@@ -8,7 +8,7 @@ import { ReasonCode } from "./reason-code.ts";
 import { StrictWalker } from "./strict-walker.ts";
 import type { TopicRefusal, TopicSource } from "./topic.ts";
 
-/** Largest Remaining Length of the first packet: nobody has been authenticated yet. */
+/** Largest Remaining Length of the first packet, whatever `PacketHandler.maximumFrame` allows: nobody has been authenticated yet. */
 export const MAXIMUM_CONNECT_FRAME = 512 * 1024;
 /** Largest Remaining Length of any packet but PUBLISH, whatever `PacketHandler.maximumFrame` allows. */
 export const MAXIMUM_CONTROL_FRAME = 8 * 1024 * 1024;
@@ -20,7 +20,7 @@ export interface PacketHandler {
   readonly topics: TopicSource;
   /** The reused view that `onPublish` gets. */
   readonly publication: Publication;
-  /** Largest Remaining Length after CONNECT in bytes; a longer packet is refused with 0x95. */
+  /** Largest Remaining Length in bytes; a longer packet is refused with 0x95. */
   readonly maximumFrame: number;
 
   /**
@@ -86,7 +86,8 @@ export function decodeFrames(handler: PacketHandler, buffer: Buffer, start: numb
     const packetEnd = body + length;
     const type = first >> 4;
     if (
-      length > (version === 0 ? MAXIMUM_CONNECT_FRAME : handler.maximumFrame) ||
+      length > handler.maximumFrame ||
+      (version === 0 && length > MAXIMUM_CONNECT_FRAME) ||
       (length > MAXIMUM_CONTROL_FRAME && type !== PacketType.Publish)
     ) {
       if (refuseEarly(handler, first, version)) return at;

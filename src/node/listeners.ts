@@ -1,6 +1,7 @@
 import { type ListenerConfiguration, resolveListeners } from "../config/listeners.ts";
 import type { Address } from "../config/type/address.ts";
 import { blockEpoch } from "../listener/block-pool.ts";
+import { ConnectionGuard } from "../listener/connection-guard.ts";
 import { mqttKind } from "../listener/kinds.ts";
 import { type ListenerLimits, type ListenerServices, MqttListener } from "../listener/mqtt-listener.ts";
 import { TlsError } from "../listener/tls/material-file.ts";
@@ -8,12 +9,15 @@ import { TlsDirectory } from "../listener/tls/tls-directory.ts";
 import { Publication } from "../mqtt/publication.ts";
 import { ReasonCode } from "../mqtt/reason-code.ts";
 import type { ConnectRefusal } from "../session/connect-gate.ts";
+import { FlappingDetector } from "../session/flapping.ts";
 import { procedures } from "../session/procedures.ts";
 import { PublishWriter } from "../session/publish-writer.ts";
 import { Session } from "../session/session.ts";
 import type { SessionServices } from "../session/session-services.ts";
 import type { ListenerRules, SessionSettings } from "../session/settings.ts";
 import type { ListenerEntry } from "./listener-directory.ts";
+import type { LoadMonitor } from "./load-monitor.ts";
+import { flappingRules, guardLimits } from "./protection.ts";
 import type { NodeParts } from "./running-node.ts";
 import type { Current } from "./session-settings.ts";
 import { StartError } from "./start-error.ts";
@@ -24,6 +28,7 @@ const GOODBYE = 1_000;
 const SEVERAL_PACKETS = 1024 * 1024;
 const STOPPING: ConnectRefusal = {
   reasonCode: ReasonCode.ServerUnavailable,
+  overload: false,
   text: "the broker is shutting down",
 };
 
@@ -33,16 +38,20 @@ export class Listeners {
   readonly tls = new TlsDirectory();
   readonly #parts: NodeParts;
   readonly #services: ListenerServices;
+  readonly guard: ConnectionGuard;
   readonly #shared: Omit<SessionServices, "listener" | "chains">;
   readonly #entries: ListenerEntry[] = [];
   #stopping = false;
 
-  constructor(parts: NodeParts, settings: Current<SessionSettings>) {
-    const { metrics, wheel, log, registry, store, clock, mountpoints } = parts;
+  constructor(parts: NodeParts, settings: Current<SessionSettings>, load: LoadMonitor) {
+    const { metrics, wheel, log, registry, store, clock, mountpoints, configuration } = parts;
     const { counters } = metrics;
     this.#parts = parts;
-    const limits = listenerLimits(parts.configuration);
-    this.#services = { counters, wheel, clock, log, tls: this.tls, limits };
+    const limits = listenerLimits(configuration);
+    const now = (): number => clock.monotonic();
+    this.guard = new ConnectionGuard(guardLimits(configuration), counters, now);
+    const flapping = flappingRules(configuration);
+    this.#services = { counters, wheel, clock, log, tls: this.tls, limits, guard: this.guard };
     this.#shared = {
       settings,
       registry,
@@ -54,7 +63,10 @@ export class Listeners {
       writer: new PublishWriter(blockEpoch),
       publication: new Publication(),
       mountpoint: (name) => mountpoints.of(name),
-      gate: { refusal: () => (this.#stopping ? STOPPING : null) },
+      gate: { refusal: () => (this.#stopping ? STOPPING : load.refusal) },
+      newcomers: this.guard,
+      flapping: flapping === null ? null : new FlappingDetector(flapping, now),
+      maxConnectSize: configuration.get("protection.max_connect_size"),
     };
   }
 

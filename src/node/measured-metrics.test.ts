@@ -6,7 +6,7 @@ import { testNode } from "./node-test-support.ts";
 it("measures subscriptions, retained messages and queues when asked", async (context) => {
   const { parts, connect, subscribe, publish } = await testNode(context, "", []);
   const { metrics } = parts;
-  context.after(provideMetrics(parts, { entries: [] }));
+  context.after(provideMetrics(parts, { entries: () => [], guard: { unauthenticated: 3 }, lag: () => 7 }));
   assert.equal(metrics.total("router_memory"), 0);
   await connect("a");
   await connect("b", { mountpoint: "m" });

@@ -8,10 +8,23 @@ const FILTER_WEIGHT = 250;
 /** What each subscription to a filter takes there besides. */
 const SUBSCRIPTION_WEIGHT = 24;
 
+/** What is measured of the listeners. */
+export interface MeasuredListeners {
+  readonly entries: () => readonly ListenerEntry[];
+  readonly guard: { readonly unauthenticated: number };
+  /** By how many milliseconds the event loop was late. */
+  readonly lag: () => number;
+}
+
 /** Provides the metrics that are read when they are asked for. Returns what ends the observation of the process. */
 export function provideMetrics(
-  { metrics, mountpoints, registry }: Pick<NodeParts, "metrics" | "mountpoints" | "registry">,
-  listeners: { readonly entries: readonly ListenerEntry[] },
+  {
+    metrics,
+    mountpoints,
+    registry,
+    health,
+  }: Pick<NodeParts, "metrics" | "mountpoints" | "registry" | "health">,
+  { entries, guard, lag }: MeasuredListeners,
 ): () => void {
   const { retained } = mountpoints;
   metrics.provide("router_subscriptions", () => sum(mountpoints.all(), subscriptionsOf));
@@ -20,10 +33,13 @@ export function provideMetrics(
   metrics.provide("retain_memory", () => retained.bytes);
   metrics.provide("queue_processes", () => registry.count);
   const activeOf = (...kinds: readonly string[]): number =>
-    sum(listeners.entries, ({ listener }) => (kinds.includes(listener.kind) ? listener.active : 0));
+    sum(entries(), ({ listener }) => (kinds.includes(listener.kind) ? listener.active : 0));
   metrics.provide("active_mqtt_connections", () => activeOf("tcp", "ssl"));
   metrics.provide("active_mqttws_connections", () => activeOf("ws", "wss"));
   metrics.provide("total_active_connections", () => activeOf("tcp", "ssl", "ws", "wss"));
+  metrics.provide("unauthenticated_connections", () => guard.unauthenticated);
+  metrics.provide("event_loop_lag_milliseconds", lag);
+  metrics.provide("node_healthy", () => (health.healthy ? 1 : 0));
   return provideProcessMetrics(metrics);
 }
 

@@ -13,6 +13,7 @@ import { createPluginRuntime } from "../plugin/runtime.ts";
 import { Registry } from "../registry/registry.ts";
 import { NEVER } from "../registry/subscriber.ts";
 import { subscriptionOptions } from "../routing/subscription-options.ts";
+import { FlappingDetector, type FlappingRules } from "../session/flapping.ts";
 import type { Peer } from "../session/peer.ts";
 import { procedures } from "../session/procedures.ts";
 import { PublishWriter } from "../session/publish-writer.ts";
@@ -20,6 +21,7 @@ import { Session } from "../session/session.ts";
 import type { ListenerRules } from "../session/settings.ts";
 import type { Transport } from "../session/transport.ts";
 import { type MemoryStoreOptions, openMemoryStore } from "../store/memory-store-test-support.ts";
+import { Health } from "./health.ts";
 import { logOptions } from "./log-options.ts";
 import { Mountpoints } from "./mountpoints.ts";
 import { queueEvents, registryEvents } from "./queue-events.ts";
@@ -87,6 +89,7 @@ export class TestTransport implements Transport {
 export interface TestNodeOptions {
   readonly store?: MemoryStoreOptions;
   readonly rules?: Partial<ListenerRules>;
+  readonly flapping?: FlappingRules;
 }
 
 /** The parts of a node over a store in memory, without listeners, with a clock that stands still. */
@@ -128,6 +131,7 @@ export async function testNode(
     registry,
     mountpoints,
     plugins: manager,
+    health: new Health(),
   };
   const publication = new Publication();
   const writer = new PublishWriter(() => 0);
@@ -162,6 +166,12 @@ export async function testNode(
         publication,
         mountpoint: (name) => mountpoints.of(name),
         gate: { refusal: () => null },
+        newcomers: { came: () => {}, went: () => {} },
+        flapping:
+          options.flapping === undefined
+            ? null
+            : new FlappingDetector(options.flapping, () => clock.monotonic()),
+        maxConnectSize: configuration.get("protection.max_connect_size"),
       },
       transport,
       procedures,

@@ -12,14 +12,18 @@ import { Registry } from "../registry/registry.ts";
 import { RetainedSweeper } from "../retained/retained-sweeper.ts";
 import { Session } from "../session/session.ts";
 import { openStore } from "../store/open-store.ts";
+import { Health } from "./health.ts";
 import { listenerDirectory } from "./listener-directory.ts";
 import { Listeners } from "./listeners.ts";
+import { LoadMonitor } from "./load-monitor.ts";
 import { loadStored } from "./loader.ts";
 import { logOptions } from "./log-options.ts";
 import { provideMetrics } from "./measured-metrics.ts";
+import { memoryUse } from "./memory-use.ts";
 import { Mountpoints } from "./mountpoints.ts";
 import { pluginDirectory } from "./plugin-directory.ts";
 import { createPlugins } from "./plugins.ts";
+import { loadLimits } from "./protection.ts";
 import { queueEvents, registryEvents } from "./queue-events.ts";
 import { retainedDirectory } from "./retained-directory.ts";
 import type { NodeParts, StartOptions } from "./running-node.ts";
@@ -57,11 +61,13 @@ export async function startNode(options: StartOptions) {
   const { counters } = metrics;
   const clock = systemClock;
   const wheel = new TimerWheel(clock, TICK, (error) => log.crash("timer", "a timer failed", error));
+  const health = new Health();
   const store = await openMessageStore(
     configuration.get("vmq_generic_msg_store.store_dir"),
     configuration,
     log,
     counters,
+    health,
   );
   try {
     const settings = sessionSettings(configuration);
@@ -95,10 +101,16 @@ export async function startNode(options: StartOptions) {
       registry,
       mountpoints,
       plugins: plugins.manager,
+      health,
       name: configuration.get("nodename"),
     };
-    const listeners = new Listeners(parts, settings);
-    const stopMetrics = provideMetrics(parts, listeners);
+    const load = new LoadMonitor(loadLimits(configuration), { clock, wheel, health, log, memory: memoryUse });
+    const listeners = new Listeners(parts, settings, load);
+    const stopMetrics = provideMetrics(parts, {
+      entries: () => listeners.entries,
+      guard: listeners.guard,
+      lag: () => load.lag,
+    });
     metrics.provideSeries("tls_certificate_seconds_left", () =>
       certificateSeconds(listeners.tls, clock.now()),
     );
@@ -111,12 +123,14 @@ export async function startNode(options: StartOptions) {
     sweeper.start();
     const systree = new Systree(parts);
     systree.start();
+    load.start();
     await listeners.open();
     log.info("start", `node ${parts.name} (version ${VERSION}) is ready`);
     const stop = async (reason: string): Promise<void> => {
       log.info("stop", `node ${parts.name} stops: ${reason}`);
       listeners.stopAccepting();
       systree.stop();
+      load.stop();
       sweeper.stop();
       for (const subscriber of registry.all()) {
         if (subscriber.handle instanceof Session) subscriber.handle.shutDown();
@@ -140,6 +154,7 @@ export async function startNode(options: StartOptions) {
         configuration: runtimeSettings(configuration),
         metrics,
         tls: tlsView(listeners.tls),
+        health,
       },
     };
   } catch (error) {
@@ -153,12 +168,14 @@ async function openMessageStore(
   configuration: Parameters<typeof storeOptions>[0],
   log: RootLogger,
   counters: Counters,
+  health: Health,
 ): Promise<Awaited<ReturnType<typeof openStore>>> {
   try {
     return await openStore(directory, storeOptions(configuration), {
       log,
       counters,
       onHealth: (problem) => {
+        health.report("store", problem);
         if (problem === null) log.info("store", "the message store takes writes again");
         else
           log.critical("store", `the message store refuses writes: ${problem}; QoS 1 and 2 publishers wait`);

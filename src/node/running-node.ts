@@ -8,6 +8,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import type { PluginManager } from "../plugin/manager.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { DurableStore } from "../store/store.ts";
+import type { Health } from "./health.ts";
 import type { Mountpoints } from "./mountpoints.ts";
 
 /** What a node is started with. */
@@ -35,4 +36,5 @@ export interface NodeParts {
   readonly registry: Registry;
   readonly mountpoints: Mountpoints;
   readonly plugins: PluginManager;
+  readonly health: Health;
 }

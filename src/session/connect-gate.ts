@@ -1,6 +1,8 @@
 /** Why no CONNECT is accepted at present. */
 export interface ConnectRefusal {
   readonly reasonCode: number;
+  /** The node has more to do than it can. */
+  readonly overload: boolean;
   /** For the log line. */
   readonly text: string;
 }

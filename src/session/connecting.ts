@@ -46,6 +46,7 @@ export function handleConnect(session: Session, packet: Connect): void {
   services.counters.increment(Metric.mqtt_connect_received_v4 + session.v5);
   const refusal = services.gate.refusal();
   if (refusal !== null) {
+    if (refusal.overload) services.counters.increment(Metric.client_refused_overload);
     refuse(session, refusal.reasonCode, refusal.text);
     return;
   }
@@ -60,6 +61,11 @@ export function handleConnect(session: Session, packet: Connect): void {
     return;
   }
   if (!takeClientId(session, packet)) return;
+  const banned = services.flapping?.banned(session.mountpoint.name, packet.clientId) ?? 0;
+  if (banned > 0) {
+    refuseFlapping(session, banned);
+    return;
+  }
   if (packet.properties.authenticationMethod !== undefined)
     startAuthentication(session, packet, authenticate);
   else authenticate(session, packet, {});
@@ -152,6 +158,15 @@ function ask(session: Session, packet: Connect): Verdict | Promise<Verdict> {
   return chains.auth_on_register_m5.run({ ...request, cleanStart: packet.clean, properties });
 }
 
+function refuseFlapping(session: Session, milliseconds: number): void {
+  session.services.counters.increment(Metric.client_refused_flapping);
+  refuse(
+    session,
+    ReasonCode.ConnectionRateExceeded,
+    `it connects too often, and is refused for another ${Math.ceil(milliseconds / 1_000)} s (protection.flapping_connects)`,
+  );
+}
+
 /** Plugins get an object of their own. */
 function addressOf({ transport }: Session): { readonly address: string; readonly port: number } {
   return { address: transport.peer.address, port: transport.peer.port };
@@ -187,6 +202,12 @@ function admit(
           : `no plugin knows user ${session.identity.username}; vmq-passwd adds users to the password file`
         : `user ${session.identity.username ?? "(none)"}: ${verdict.reason}`;
     refuse(session, session.v5 === 1 ? (verdict.reasonCode ?? code) : code, text, verdict);
+    return;
+  }
+  const { flapping } = session.services;
+  // By the name that it connects with, whatever a plugin makes of it. Names from the broker are used once.
+  if (packet.clientId !== "" && flapping?.connected(session.mountpoint.name, packet.clientId) === true) {
+    refuseFlapping(session, flapping.banned(session.mountpoint.name, packet.clientId));
     return;
   }
   const modifiers = verdict.modifiers ?? {};
@@ -291,6 +312,7 @@ function accept(
   session.subscriber = subscriber;
   session.queue = subscriber.queue;
   session.phase = Phase.Connected;
+  session.admitted();
   session.connectedAt = services.clock.now();
   subscriber.queue.incoming.listener = session;
   sendConnack(session, admission, sessionPresent);

@@ -8,6 +8,8 @@ import type { Mountpoint } from "../registry/mountpoint.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { MessageStore } from "../store/participant.ts";
 import type { ConnectGate } from "./connect-gate.ts";
+import type { FlappingDetector } from "./flapping.ts";
+import type { Newcomers } from "./newcomers.ts";
 import type { PublishWriter } from "./publish-writer.ts";
 import type { ListenerRules, SessionSettings } from "./settings.ts";
 
@@ -27,4 +29,9 @@ export interface SessionServices {
   readonly publication: Publication;
   mountpoint(name: string): Mountpoint;
   readonly gate: ConnectGate;
+  readonly newcomers: Newcomers;
+  /** Null while nobody looks at how often client ids connect. */
+  readonly flapping: FlappingDetector | null;
+  /** The longest packet before CONNECT is accepted, bytes. */
+  readonly maxConnectSize: number;
 }

@@ -109,6 +109,7 @@ export class Session
   connectedAt = 0;
   #acknowledgements: Acknowledgements | null = null;
   #pauses = 0;
+  #newcomer = true;
 
   constructor(services: SessionServices, transport: Transport, procedures: SessionProcedures) {
     super(services, transport);
@@ -118,6 +119,8 @@ export class Session
     this.topics = this.mountpoint.topics;
     this.identity = { username: null, subscriberId: { mountpoint: this.mountpoint.name, clientId: "" } };
     this.applySettings(this.settings);
+    this.maximumFrame = services.maxConnectSize;
+    services.newcomers.came();
     services.counters.increment(Metric.socket_open);
     this.lifetimeSeconds = services.listener.maxConnectionLifetimeSeconds;
     this.timers = new SessionTimers(services.wheel, this, this.settings.connectTimeoutMilliseconds);
@@ -354,6 +357,13 @@ export class Session
     return this.#pauses === 0 && this.phase === Phase.Connected;
   }
 
+  /** Its CONNECT was accepted, or it has ended: it is no newcomer any more. */
+  admitted(): void {
+    if (!this.#newcomer) return;
+    this.#newcomer = false;
+    this.services.newcomers.went();
+  }
+
   /** The connection is not being read. */
   get paused(): boolean {
     return this.#pauses !== 0;
@@ -453,6 +463,7 @@ export class Session
   #end(text: string): void {
     const wasConnected = this.phase === Phase.Connected;
     this.phase = Phase.Closed;
+    this.admitted();
     this.timers.cancel();
     this.#acknowledgements?.clear();
     if (this.queue !== null && this.queue.receiver === this) this.queue.detach();

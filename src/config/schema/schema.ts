@@ -11,6 +11,7 @@ import { diversity } from "./plugins/diversity.ts";
 import { httpPublish, webUi } from "./plugins/http-plugins.ts";
 import { acl, passwd, plugins } from "./plugins/plugins.ts";
 import { webhooks } from "./plugins/webhooks.ts";
+import { protection } from "./protection.ts";
 import { access, session } from "./session.ts";
 import { leveldb, messageStore, metadataStores } from "./store.ts";
 
@@ -19,6 +20,7 @@ const namedOptions = {
   ...access,
   ...session,
   ...singleListenerOptions,
+  ...protection,
   ...plugins,
   ...passwd,
   ...acl,
@@ -72,6 +74,11 @@ export const areas: readonly Area[] = [
     intro:
       "Where clients connect. An option of a listener is taken from the listener itself, else from its protocol, else from all listeners: `listener.tcp.default.mountpoint` goes before `listener.tcp.mountpoint`, and that before `listener.mountpoint`.",
     options: listenerOptions,
+  },
+  {
+    title: "Protection",
+    intro: "What keeps clients from harming the broker or each other by connecting.",
+    options: protection,
   },
   {
     title: "Plugins",
