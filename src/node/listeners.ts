@@ -132,10 +132,7 @@ export class Listeners {
 
   /** Undefined: there is none on that address. */
   find(address: string, port: number): ListenerEntry | undefined {
-    return this.#entries.find(
-      (entry) =>
-        entry.rules.address === address && (entry.listener.port === port || entry.rules.port === port),
-    );
+    return this.#entries.find(({ rules, listener }) => rules.address === address && listener.port === port);
   }
 
   /** Ends a listener and the connections it has; MQTT 5 clients are told. */
