@@ -302,7 +302,7 @@ describe("other commands", () => {
       "start address=::1 port=1884 -m m1 --max_connections=infinity --proxy_protocol --psk_support=false --ssl",
     );
     await done(
-      "start port=8080 address=127.0.0.1 --websocket --auth_plugins=[a,b] --forward_connection_opts=true",
+      "start port=8080 address=127.0.0.1 --websocket --auth_plugins=[a,b] --save --forward_connection_opts=true",
     );
     await done("stop address=127.0.0.1 port=1884");
     await done("stop address=127.0.0.1 port=1884 -k");
@@ -313,6 +313,7 @@ describe("other commands", () => {
         kind: "ssl",
         address: "::1",
         port: 1884,
+        save: false,
         options: new Map([
           ["proxy_protocol", "on"],
           ["psk_support", "off"],
@@ -324,6 +325,7 @@ describe("other commands", () => {
         kind: "ws",
         address: "127.0.0.1",
         port: 8080,
+        save: true,
         options: new Map([
           ["forward_connection_opts", "on"],
           ["auth_plugins", "[a,b]"],

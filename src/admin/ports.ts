@@ -116,6 +116,8 @@ export interface ListenerStart {
   readonly port: number;
   /** Option texts as behind `listener.KIND.NAME.` in vernemq.conf. */
   readonly options: ReadonlyMap<string, string>;
+  /** It is to be there after a restart. */
+  readonly save: boolean;
 }
 
 /** Undefined when it went well, else a short word, and an explanation if there is more to say. */
@@ -123,7 +125,7 @@ export type ListenerFailure = { readonly reason: string; readonly text?: string 
 
 export interface ListenerDirectory {
   listeners(): Iterable<ListenerInfo>;
-  /** Starts a listener, until the node ends. */
+  /** Starts a listener, until the node ends or for good. */
   start(request: ListenerStart): Promise<ListenerFailure>;
   /** Accepts no more connections; with `kill` the listener is removed and its sessions are closed. */
   stop(address: string, port: number, kill: boolean): ListenerFailure;

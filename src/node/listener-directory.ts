@@ -6,6 +6,7 @@ import { TlsError } from "../listener/tls/material-file.ts";
 import { PluginError } from "../plugin/plugin.ts";
 import type { ListenerRules } from "../session/settings.ts";
 import type { NodeParts } from "./running-node.ts";
+import type { SavedListeners } from "./saved-listeners.ts";
 
 const withTls: readonly ListenerKind[] = ["ssl", "wss", "vmqs", "https"];
 
@@ -51,6 +52,8 @@ export type ListenerFailure = { readonly reason: string; readonly text?: string 
 /** A listener that a command asks for; see `ListenerRequest`. */
 export interface ListenerStart extends Omit<ListenerRequest, "attributes"> {
   readonly options: ReadonlyMap<string, string>;
+  /** It is to be there after a restart. */
+  readonly save: boolean;
 }
 
 /** The listeners of a node, for commands. */
@@ -66,8 +69,9 @@ export interface ListenerDirectory {
 interface ListenersOfNode {
   readonly entries: readonly ListenerEntry[];
   find(address: string, port: number): ListenerEntry | undefined;
-  start(listener: ListenerConfiguration): Promise<void>;
+  start(listener: ListenerConfiguration): Promise<ListenerEntry>;
   remove(entry: ListenerEntry): void;
+  readonly saved: SavedListeners;
 }
 
 export function listenerDirectory(
@@ -80,17 +84,25 @@ export function listenerDirectory(
     const entry = find(address, port);
     if (entry === undefined) return unknown(address, port);
     listeners.remove(entry);
-    return undefined;
+    try {
+      listeners.saved.remove(withoutBrackets(address), port);
+      return undefined;
+    } catch (error) {
+      return failure(error);
+    }
   };
   return {
     listeners: () => listeners.entries.map(describe),
-    async start({ options, ...request }) {
+    async start({ options, save, ...request }) {
       if (find(request.address, request.port) !== undefined)
         return { reason: "already_started", text: `${request.address}:${request.port} has a listener` };
-      const wanted = requestedListener(configuration, { ...request, attributes: options });
+      const asked = { ...request, address: withoutBrackets(request.address), attributes: options };
+      const wanted = requestedListener(configuration, asked);
       if (!wanted.ok) return { reason: "invalid_options", text: wanted.problems.join("; ") };
       try {
-        await listeners.start(wanted.listener);
+        const { listener } = await listeners.start(wanted.listener);
+        // Of port 0 the one that it got.
+        if (save) listeners.saved.add({ ...asked, port: listener.port });
         return undefined;
       } catch (error) {
         return failure(error);

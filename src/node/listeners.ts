@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { type ListenerConfiguration, resolveListeners } from "../config/listeners.ts";
+import { type ListenerRequest, requestedListener } from "../config/requested-listener.ts";
 import type { Address } from "../config/type/address.ts";
 import { blockEpoch } from "../listener/block-pool.ts";
 import { ConnectionGuard } from "../listener/connection-guard.ts";
@@ -19,6 +21,7 @@ import type { ListenerEntry } from "./listener-directory.ts";
 import type { LoadMonitor } from "./load-monitor.ts";
 import { flappingRules, guardLimits } from "./protection.ts";
 import type { NodeParts } from "./running-node.ts";
+import { SavedListeners } from "./saved-listeners.ts";
 import type { Current } from "./session-settings.ts";
 import { StartError } from "./start-error.ts";
 
@@ -39,6 +42,8 @@ export class Listeners {
   readonly #parts: NodeParts;
   readonly #services: ListenerServices;
   readonly guard: ConnectionGuard;
+  /** Those that were started by command and are to be kept. */
+  readonly saved: SavedListeners;
   readonly #shared: Omit<SessionServices, "listener" | "chains">;
   readonly #entries: ListenerEntry[] = [];
   #stopping = false;
@@ -48,6 +53,7 @@ export class Listeners {
     const { counters } = metrics;
     this.#parts = parts;
     const limits = listenerLimits(configuration);
+    this.saved = new SavedListeners(join(configuration.directories.data, "listeners.json"));
     const now = (): number => clock.monotonic();
     this.guard = new ConnectionGuard(guardLimits(configuration), counters, now);
     const flapping = flappingRules(configuration);
@@ -108,6 +114,7 @@ export class Listeners {
       for (const { listener } of this.#entries) listener.close();
       throw new StartError(problems);
     }
+    await this.#openSaved();
     if (this.#entries.length === 0) {
       const example = "listener.tcp.default = 127.0.0.1:1883";
       this.#parts.log.warning(
@@ -117,8 +124,36 @@ export class Listeners {
     }
   }
 
+  /** Those of the last run that were to be kept. The start does not depend on them. */
+  async #openSaved(): Promise<void> {
+    const { configuration, log } = this.#parts;
+    let requests: readonly ListenerRequest[] = [];
+    try {
+      requests = this.saved.read();
+    } catch (error) {
+      log.error(
+        "listener",
+        `listeners that were started by command are not started again: ${reasonOf(error)}`,
+      );
+    }
+    for (const request of requests) {
+      if (this.find(request.address, request.port) !== undefined) continue;
+      try {
+        const wanted = requestedListener(configuration, request);
+        if (!wanted.ok) throw new Error(wanted.problems.join("; "));
+        await this.start(wanted.listener);
+      } catch (error) {
+        const where = `${request.address}:${request.port}`;
+        log.error(
+          "listener",
+          `the saved ${request.kind} listener on ${where} is not started: ${reasonOf(error)}`,
+        );
+      }
+    }
+  }
+
   /** Starts one more listener. Rejects with the reason why it cannot be. */
-  async start(listener: ListenerConfiguration): Promise<void> {
+  async start(listener: ListenerConfiguration): Promise<ListenerEntry> {
     const all = [listener, ...this.#entries.map(({ configuration }) => configuration)];
     const entry = this.#make(listener, all);
     try {
@@ -128,6 +163,7 @@ export class Listeners {
       throw error;
     }
     this.#entries.push(entry);
+    return entry;
   }
 
   /** Undefined: there is none on that address. */

@@ -110,6 +110,22 @@ describe("listeners", { skip: oursOnly }, async () => {
     while (existsSync(socket)) await new Promise((resolve) => setImmediate(resolve));
   });
 
+  test("are there after a restart if that was asked for, until they are deleted", async () => {
+    const [kept, left] = [await freePort(), await freePort()];
+    assert.equal(
+      await admin("start", "address=127.0.0.1", `port=${kept}`, "--mountpoint=kept", "--save"),
+      "Done",
+    );
+    assert.equal(await admin("start", "address=127.0.0.1", `port=${left}`), "Done");
+    await suite.broker.restart();
+    assert.equal((await row(kept))?.mountpoint, "kept");
+    assert.equal(await row(left), undefined);
+    await at(kept);
+    assert.equal(await admin("delete", "address=127.0.0.1", `port=${kept}`), "Done");
+    await suite.broker.restart();
+    assert.equal(await row(kept), undefined);
+  });
+
   test("say precisely why they cannot be started", async () => {
     const start = (...words: string[]) => admin("start", "address=127.0.0.1", ...words);
     const taken = await freePort();

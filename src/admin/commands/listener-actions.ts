@@ -62,6 +62,7 @@ const SWITCH_TEXTS: ReadonlyMap<string | undefined, string> = new Map([
 
 const START_FLAGS: readonly Flag[] = [
   { name: "mountpoint", short: "m", value: "mountpoint", help: "the topic tree of its clients" },
+  { name: "save", help: "starts it again after a restart of the node, until it is deleted" },
   { name: "ssl", help: "speaks TLS" },
   { name: "websocket", help: "speaks WebSocket; together with --ssl over TLS" },
   { name: "http", help: "serves HTTP; together with --ssl HTTPS" },
@@ -117,7 +118,7 @@ function optionsOf({ flags }: Invocation): ReadonlyMap<string, string> | { reado
 export function listenerStart(directory: ListenerDirectory): Command {
   return {
     path: ["listener", "start"],
-    summary: "Starts a listener, until the node stops.",
+    summary: "Starts a listener, until the node stops, or with --save for good.",
     details: ["Options that are not given are those of vernemq.conf for all listeners of the kind."],
     keys: KEYS,
     flags: START_FLAGS,
@@ -128,7 +129,10 @@ export function listenerStart(directory: ListenerDirectory): Command {
       if (kind === undefined) return [alert("A listener serves either HTTP or MQTT over WebSocket")];
       const options = optionsOf(invocation);
       if ("missing" in options) return [alert(`--${options.missing} needs a value`)];
-      return outcome("start", await directory.start({ kind, ...place, options }));
+      return outcome(
+        "start",
+        await directory.start({ kind, ...place, options, save: invocation.flags.has("save") }),
+      );
     },
   };
 }

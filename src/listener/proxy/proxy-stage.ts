@@ -13,6 +13,7 @@ const DEADLINE = 10_000;
 export class ProxyStage implements IntakeStage {
   readonly missing = "no PROXY header";
   readonly deadline = DEADLINE;
+  readonly findsPeer = true;
   readonly #commonNameIsIdentity: boolean;
 
   /** `commonNameIsIdentity`: the common name that the proxy found in the client's certificate is its user name. */

@@ -27,6 +27,7 @@ const BYTES_PER_PIECE = 512;
 export class WebSocketStage implements IntakeStage {
   readonly missing = "no WebSocket request";
   readonly deadline = DEADLINE;
+  readonly findsPeer = true;
   readonly #configuration: ListenerConfiguration;
   readonly #limits: RequestLimits;
   readonly #messageLimits: ListenerLimits;
