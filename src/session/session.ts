@@ -361,6 +361,7 @@ export class Session
   admitted(): void {
     if (!this.#newcomer) return;
     this.#newcomer = false;
+    this.applySettings(this.settings);
     this.services.newcomers.went();
   }
 
