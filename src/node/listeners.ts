@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Configuration } from "../config/configuration.ts";
 import { type ListenerConfiguration, resolveListeners } from "../config/listeners.ts";
 import { type ListenerRequest, requestedListener } from "../config/requested-listener.ts";
 import type { Address } from "../config/type/address.ts";
