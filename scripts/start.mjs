@@ -17,6 +17,7 @@ become(
   runtime,
   [
     "--max-semi-space-size=16",
+    "--max-old-space-size-percentage=50",
     join(root, "src/main.ts"),
     "vernemq",
     "foreground",

@@ -19,6 +19,8 @@ export type ControlRequest =
   | { readonly request: "admin"; readonly argv: readonly string[]; readonly terminal: boolean }
   /** The words that may follow, for the prompt of `vernemq attach`. */
   | { readonly request: "complete"; readonly words: readonly string[]; readonly begun: string }
+  /** Read the configuration and the files that belong to it again. */
+  | { readonly request: "reload" }
   /** Orderly stop; the node answers before it stops. */
   | { readonly request: "stop" };
 
@@ -57,6 +59,7 @@ export function parseRequest(line: string): ControlRequest | undefined {
   if (value === undefined || !("request" in value)) return undefined;
   switch (value.request) {
     case "info":
+    case "reload":
     case "stop":
       return { request: value.request };
     case "admin":

@@ -13,7 +13,7 @@ import {
   controlPath,
   MAX_REQUEST_BYTES,
 } from "./control-protocol.ts";
-import { AlreadyRunningError, ControlServer } from "./control-server.ts";
+import { AlreadyRunningError, ControlServer, type ServingNode } from "./control-server.ts";
 import { createAdmin } from "./node-admin.ts";
 import type { SessionInfo } from "./ports.ts";
 
@@ -52,6 +52,14 @@ describe("the control socket", () => {
     return frames;
   }
 
+  function serving(name: string): ServingNode {
+    const reload: ServingNode["reload"] = async (output) => {
+      await output.stderr("read again\n");
+      return 1;
+    };
+    return { name, admin: createAdmin(fakePorts()), reload };
+  }
+
   function admin(...argv: string[]): ControlRequest {
     return { request: "admin", argv, terminal: false };
   }
@@ -82,7 +90,7 @@ describe("the control socket", () => {
       { frame: "stderr", text: "Node 'VerneMQ@127.0.0.1' is still starting.\n" },
       { frame: "exit", status: 1 },
     ]);
-    server.serve("other@127.0.0.1", createAdmin(fakePorts()));
+    server.serve(serving("other@127.0.0.1"));
     assert.equal((await askInfo(join(directory, "run")))?.state, "running");
     assert.equal((await askInfo(join(directory, "run")))?.node, "other@127.0.0.1");
     assert.deepEqual(await answer(admin("session", "disconnect", "client-id=a")), [
@@ -91,6 +99,10 @@ describe("the control socket", () => {
     ]);
     assert.deepEqual(await answer({ request: "complete", words: ["plugin"], begun: "e" }), [
       { frame: "completions", words: ["enable"] },
+    ]);
+    assert.deepEqual(await answer({ request: "reload" }), [
+      { frame: "stderr", text: "read again\n" },
+      { frame: "exit", status: 1 },
     ]);
     server.stopping();
     assert.equal((await askInfo(join(directory, "run")))?.state, "stopping");
@@ -134,7 +146,7 @@ describe("the control socket", () => {
   }, async () => {
     const long = join(directory, "x".repeat(120), "run");
     const server = await open(long);
-    server.serve("VerneMQ@127.0.0.1", createAdmin(fakePorts()));
+    server.serve(serving("VerneMQ@127.0.0.1"));
     assert.equal((await askInfo(long))?.pid, process.pid);
     await server.close();
     assert.equal(existsSync(controlPath(long)), false);
@@ -184,7 +196,7 @@ describe("the control socket", () => {
         }
       },
     };
-    server.serve("n", createAdmin({ ...ports, sessions }));
+    server.serve({ ...serving("n"), admin: createAdmin({ ...ports, sessions }) });
     const socket = connect(controlPath(join(directory, "run")));
     socket.write(`${JSON.stringify(admin("session", "show", "--format=csv", "--limit=999999999"))}\n`);
     await once(socket, "readable");

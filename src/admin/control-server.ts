@@ -14,6 +14,7 @@ import {
   parseRequest,
   shortSocketPath,
 } from "./control-protocol.ts";
+import type { Output } from "./render.ts";
 
 /** Commands at the same time. */
 const MAX_CONNECTIONS = 64;
@@ -40,6 +41,14 @@ export interface ControlServerOptions {
   readonly onStop: () => void;
 }
 
+/** What a node that serves answers requests with. */
+export interface ServingNode {
+  readonly name: string;
+  readonly admin: Admin;
+  /** Reads configuration and files again and says what came of it; resolves to the exit status. */
+  readonly reload: (output: Output) => Promise<number>;
+}
+
 /**
  * Serves the admin commands to the owner of the run directory: the directory is made with mode 0700 if it is not
  * there, the socket has mode 0600. It answers from the very start of a node, so that nobody starts a second one and
@@ -53,7 +62,7 @@ export class ControlServer {
   readonly #sockets = new Set<Socket>();
   #node: string;
   #state: NodeState = "starting";
-  #admin: Admin | undefined;
+  #serving: ServingNode | undefined;
   #inode = 0;
 
   private constructor(options: ControlServerOptions) {
@@ -75,9 +84,9 @@ export class ControlServer {
   }
 
   /** From now on commands are answered: the node serves. */
-  serve(node: string, admin: Admin): void {
-    this.#node = node;
-    this.#admin = admin;
+  serve(node: ServingNode): void {
+    this.#node = node.name;
+    this.#serving = node;
     this.#state = "running";
   }
 
@@ -174,23 +183,25 @@ export class ControlServer {
       case "complete":
         await send({
           frame: "completions",
-          words: this.#admin?.complete(request.words, request.begun) ?? [],
+          words: this.#serving?.admin.complete(request.words, request.begun) ?? [],
         });
         return;
-      case "admin": {
-        if (this.#admin === undefined) {
+      case "admin":
+      case "reload": {
+        if (this.#serving === undefined) {
           await send({ frame: "stderr", text: `Node '${this.#node}' is still starting.\n` });
           await send({ frame: "exit", status: 1 });
           return;
         }
-        const status = await this.#admin.execute(request.argv, {
-          terminal: request.terminal,
-          signal,
-          output: {
-            stdout: (text) => send({ frame: "stdout", text }),
-            stderr: (text) => send({ frame: "stderr", text }),
-          },
-        });
+        const { admin, reload } = this.#serving;
+        const output: Output = {
+          stdout: (text) => send({ frame: "stdout", text }),
+          stderr: (text) => send({ frame: "stderr", text }),
+        };
+        const status =
+          request.request === "reload"
+            ? await reload(output)
+            : await admin.execute(request.argv, { terminal: request.terminal, signal, output });
         await send({ frame: "exit", status });
       }
     }

@@ -9,6 +9,7 @@ import { type ForegroundOptions, runForeground } from "./foreground.ts";
 import { installation } from "./installation.ts";
 import { startTestNode } from "./node-test-support.ts";
 import { places } from "./places.ts";
+import type { ServiceManager } from "./service-manager.ts";
 import type { SignalSource } from "./signals.ts";
 
 describe("a node in the foreground", () => {
@@ -81,6 +82,57 @@ describe("a node in the foreground", () => {
     assert.equal(await askInfo(directory), undefined);
     assert.equal(stdout + stderr, "");
     assert.deepEqual(events.eventNames(), []);
+  });
+
+  it("tells the service manager what it does", async () => {
+    const said: string[] = [];
+    const serviceManager: ServiceManager = {
+      watchdogMs: 30_000,
+      ready: () => said.push("ready"),
+      status: (text) => said.push(text),
+      alive: () => said.push("alive"),
+      stopping: () => said.push("stopping"),
+      close: () => said.push("closed"),
+    };
+    const { ended } = await serving({ serviceManager });
+    events.emit("stop");
+    assert.equal(await ended, 0);
+    assert.deepEqual(said, [
+      "loading what is stored",
+      "alive",
+      "0 clients connected; listening on 127.0.0.1:1883",
+      "ready",
+      "stopping",
+      "stopping: SIGTERM",
+      "closed",
+    ]);
+    said.length = 0;
+    assert.equal(await runForeground(options({ serviceManager, env: { TEST_NODE_FAILS: "1" } })), 1);
+    assert.deepEqual(said, ["loading what is stored", "closed"]);
+  });
+
+  it("reads its configuration again when it is told to", async () => {
+    const answer = async (): Promise<unknown[]> => {
+      const frames: unknown[] = [];
+      for await (const frame of request(directory, { request: "reload" })) frames.push(frame);
+      return frames;
+    };
+    const well = await serving();
+    assert.deepEqual(await answer(), [
+      { frame: "stdout", text: "changed: retry_interval = 30 (was 20)\n" },
+      { frame: "exit", status: 0 },
+    ]);
+    events.emit("stop");
+    await well.ended;
+    const badly = await serving({ env: { TEST_RELOAD_FAILS: "1" } });
+    assert.deepEqual(await answer(), [
+      { frame: "stdout", text: "changed: retry_interval = 30 (was 20)\n" },
+      { frame: "stderr", text: "a restart is needed for nodename = b (was a)\n" },
+      { frame: "stderr", text: "error: x is wrong\n" },
+      { frame: "exit", status: 1 },
+    ]);
+    events.emit("stop");
+    await badly.ended;
   });
 
   it("stops for `vernemq stop`, and when its console is closed", async () => {

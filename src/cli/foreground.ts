@@ -3,12 +3,16 @@ import { join } from "node:path";
 import type { Admin } from "../admin/admin.ts";
 import { AlreadyRunningError, ControlServer } from "../admin/control-server.ts";
 import { createAdmin } from "../admin/node-admin.ts";
+import type { AdminPorts } from "../admin/ports.ts";
 import type { Overlay } from "../config/overlay.ts";
 import { VERSION } from "../config/version.ts";
 import { developmentNotice } from "./development-notice.ts";
+import { HealthWatch } from "./health-watch.ts";
 import { configuredName } from "./node-name.ts";
 import type { Places } from "./places.ts";
+import { printReload } from "./reload.ts";
 import { isStartFailure, type RunningNode, type StartNode } from "./running-node.ts";
+import { noServiceManager, type ServiceManager } from "./service-manager.ts";
 import type { SignalSource } from "./signals.ts";
 
 export interface ForegroundOptions {
@@ -20,6 +24,7 @@ export interface ForegroundOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What a container's environment adds to the configuration. */
   readonly overlay?: Overlay | undefined;
+  readonly serviceManager?: ServiceManager;
   /** Takes the place of standard output for log lines. */
   readonly writeLog?: (text: string) => void;
   /** Called once the node serves; `stop` ends it. What it returns is called when the node has stopped. */
@@ -32,6 +37,15 @@ function reasonOf(error: unknown): string {
 
 /** Runs a node until it is told to stop. Resolves to the exit status of the process. */
 export async function runForeground(options: ForegroundOptions): Promise<number> {
+  const { serviceManager = noServiceManager } = options;
+  try {
+    return await controlled(options, serviceManager);
+  } finally {
+    serviceManager.close();
+  }
+}
+
+async function controlled(options: ForegroundOptions, serviceManager: ServiceManager): Promise<number> {
   const { places, stderr } = options;
   const stopped = Promise.withResolvers<string>();
   let control: ControlServer;
@@ -49,8 +63,9 @@ export async function runForeground(options: ForegroundOptions): Promise<number>
     return 1;
   }
   const release = options.signals.onStop((signal) => stopped.resolve(signal));
+  serviceManager.status("loading what is stored");
   try {
-    return await serve(options, control, stopped.promise);
+    return await serve(options, control, stopped.promise, serviceManager);
   } finally {
     release();
     await control.close();
@@ -61,6 +76,7 @@ async function serve(
   options: ForegroundOptions,
   control: ControlServer,
   stopped: Promise<string>,
+  serviceManager: ServiceManager,
 ): Promise<number> {
   const { places, stderr } = options;
   let node: RunningNode;
@@ -87,10 +103,13 @@ async function serve(
   const pidFile = join(places.directories.run, "vernemq.pid");
   let status = 0;
   let leave = (): void => {};
+  let health: HealthWatch | undefined;
   try {
     writeFileSync(pidFile, `${process.pid}\n`);
     const admin = createAdmin(node.ports);
-    control.serve(node.ports.node.name, admin);
+    control.serve({ name: node.ports.node.name, admin, reload: (output) => printReload(node, output) });
+    health = new HealthWatch({ manager: serviceManager, describe: () => describeNode(node.ports) });
+    serviceManager.ready();
     if (options.env.VERNEMQ_DEVELOPMENT === "1") {
       options.stdout(developmentNotice(node.ports.listeners.listeners(), places));
     }
@@ -100,12 +119,16 @@ async function serve(
       leave;
     const reason = await Promise.race([stopped, wanted.promise]);
     control.stopping();
+    serviceManager.stopping();
+    serviceManager.status(`stopping: ${reason}`);
     await node.stop(reason);
   } catch (error) {
     stderr(`The node ended: ${reasonOf(error)}\n`);
     status = 1;
     await node.stop("failure").catch(() => undefined);
   } finally {
+    // Up to here it is still fed: a store that takes its time to close is no hang.
+    health?.stop();
     rmSync(pidFile, { force: true });
     leave();
     releaseReopen();
@@ -113,4 +136,13 @@ async function serve(
     await node.log.close();
   }
   return status;
+}
+
+/** The status line for the service manager. */
+function describeNode({ listeners, metrics }: AdminPorts): string {
+  const places = Array.from(listeners.listeners())
+    .filter(({ status }) => status === "running")
+    .map(({ address, port }) => (port === 0 ? address : `${address}:${port}`));
+  const online = metrics.total("total_active_connections");
+  return `${online} clients connected; listening on ${places.join(", ") || "nothing"}`;
 }

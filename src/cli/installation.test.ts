@@ -23,6 +23,8 @@ describe("an installation", () => {
       run: join(root, "run"),
       lib: join(root, "lib"),
       share: join(root, "share"),
+      user: undefined,
+      service: undefined,
     });
     rmSync(join(root, "lib"), { recursive: true });
     writeFileSync(join(root, "lib"), "no directory");
@@ -30,8 +32,11 @@ describe("an installation", () => {
   });
 
   it("has elsewhere what its file says", () => {
-    write('{ "conf": "/etc/vernemq/vernemq.conf", "data": "/var/lib/vernemq", "share": "../share" }');
-    const { confFile, data, share, log } = installation(root);
+    write(
+      '{ "conf": "/etc/vernemq/vernemq.conf", "data": "/var/lib/vernemq", "share": "../share", "user": "vernemq" }',
+    );
+    const { confFile, data, share, log, user } = installation(root);
+    assert.equal(user, "vernemq");
     assert.deepEqual([confFile, data], ["/etc/vernemq/vernemq.conf", "/var/lib/vernemq"]);
     assert.deepEqual([share, log], [join(root, "..", "share"), join(root, "log")]);
   });
@@ -41,6 +46,7 @@ describe("an installation", () => {
     ["[]", /does not hold an object/],
     ['{ "dta": "/x" }', /has the key dta; known are conf, data/],
     ['{ "data": 1 }', /data is not a path/],
+    ['{ "user": "" }', /user is not a name/],
   ] as const) {
     it(`does not run with ${text}`, () => {
       write(text);

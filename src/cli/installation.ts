@@ -9,9 +9,14 @@ export interface Installation {
   readonly run: string;
   readonly lib: string;
   readonly share: string;
+  /** The user the broker runs as, when root gives a command; undefined: whoever gives it. */
+  readonly user: string | undefined;
+  /** The unit of systemd that the installation has brought. */
+  readonly service: string | undefined;
 }
 
-const KEYS = ["conf", "data", "log", "run", "lib", "share"];
+const PATHS = ["conf", "data", "log", "run", "lib", "share"];
+const KEYS = [...PATHS, "user", "service"];
 
 /** Packages put configuration, data and logs elsewhere, and say so in this file below the root. */
 const FILE = join("lib", "installation.json");
@@ -23,7 +28,8 @@ export function installationRoot(mainFile: string): string {
 
 /**
  * The places of the installation: etc/vernemq.conf, data, log, run, lib and share below the root, but for what
- * lib/installation.json has under `conf`, `data`, `log`, `run`, `lib` and `share` (a relative path begins at the root).
+ * lib/installation.json has under `conf`, `data`, `log`, `run`, `lib` and `share` (a relative path begins at the root). There `user` and `service` are
+ * told as well.
  *
  * @throws {Error} that names the file when it is none of that
  */
@@ -37,6 +43,8 @@ export function installation(root: string): Installation {
     run: place("run", "run"),
     lib: place("lib", "lib"),
     share: place("share", "share"),
+    user: moved.get("user"),
+    service: moved.get("service"),
   };
 }
 
@@ -64,7 +72,8 @@ function parseMoved(text: string, file: string): ReadonlyMap<string, string> {
   const moved = new Map<string, string>();
   for (const [key, path] of Object.entries(value)) {
     if (!KEYS.includes(key)) throw new Error(`${file} has the key ${key}; known are ${KEYS.join(", ")}`);
-    if (typeof path !== "string" || path === "") throw new Error(`${file}: ${key} is not a path`);
+    if (typeof path !== "string" || path === "")
+      throw new Error(`${file}: ${key} is not a ${PATHS.includes(key) ? "path" : "name"}`);
     moved.set(key, path);
   }
   return moved;

@@ -41,6 +41,12 @@ export const startTestNode: StartNode = ({ directories, env, writeLog }) => {
   return Promise.resolve({
     ports: fakePorts(),
     log,
+    reload: () =>
+      Promise.resolve({
+        changed: ["retry_interval = 30 (was 20)"],
+        needRestart: env.TEST_RELOAD_FAILS === undefined ? [] : ["nodename = b (was a)"],
+        problems: env.TEST_RELOAD_FAILS === undefined ? [] : ["x is wrong"],
+      }),
     stop: (reason) => {
       if (env.TEST_NODE_STAYS !== undefined) return Promise.reject(new Error("the store is gone"));
       log.info("node_stopped", `the node stops: ${reason}`);

@@ -12,12 +12,23 @@ export interface StartOptions extends Places {
   readonly writeLog?: (text: string) => void;
 }
 
+/** What came of reading everything again, in lines for people. */
+export interface ReloadReport {
+  /** Options that count from now on. */
+  readonly changed: readonly string[];
+  /** Options that count after the next start. */
+  readonly needRestart: readonly string[];
+  readonly problems: readonly string[];
+}
+
 /** A node that serves clients. */
 export interface RunningNode {
   readonly ports: AdminPorts;
   readonly log: RootLogger;
   /** Stops accepting, says good-bye to clients, flushes and closes the store. Resolves within a bounded time. */
   stop(reason: string): Promise<void>;
+  /** Reads the configuration and the files of the plugins again. */
+  reload(): Promise<ReloadReport>;
 }
 
 /** Resolves when everything behind the listeners works and they accept connections. */

@@ -2,10 +2,12 @@ import { Command, CommanderError } from "commander";
 import type { CommandOutput } from "../config/commands.ts";
 import type { LoadRequest } from "../config/load.ts";
 import { VERSION } from "../config/version.ts";
+import { AccountError } from "./account.ts";
 import { configurationRequest, markAsContainer } from "./configuration-request.ts";
 import { installation, installationRoot } from "./installation.ts";
 import { openFilesLimit, openFilesWarning } from "./open-files.ts";
 import { type PlaceOptions, type Places, places } from "./places.ts";
+import { inService, ownPlaces, type Scope } from "./rights.ts";
 
 /**
  * Threads for the store's writes and for log files, so that neither waits for the other. Counts only when it is set
@@ -15,6 +17,14 @@ const THREAD_POOL_SIZE = "8";
 
 interface Status {
   value: number;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 function print({ exitCode, stdout, stderr }: CommandOutput): number {
@@ -47,6 +57,9 @@ async function runNode(where: Places, prompt: boolean): Promise<number> {
   process.env.UV_THREADPOOL_SIZE ??= THREAD_POOL_SIZE;
   // Data, logs and sockets are nobody else's business.
   process.umask(0o027);
+  // Its first words are said while everything else is still loading.
+  const { connectServiceManager } = await import("./service-manager.ts");
+  const serviceManager = connectServiceManager(process.env);
   const [{ startNode }, { processSignals }, { confFile, overlay }] = await Promise.all([
     import("../node/node.ts"),
     import("./signals.ts"),
@@ -57,6 +70,7 @@ async function runNode(where: Places, prompt: boolean): Promise<number> {
     overlay,
     startNode,
     signals: processSignals,
+    serviceManager,
     env: process.env,
     stdout: (text: string) => {
       process.stdout.write(text);
@@ -75,9 +89,10 @@ async function runNode(where: Places, prompt: boolean): Promise<number> {
 
 function program(mainFile: string, status: Status): Command {
   const vernemq = new Command("vernemq");
-  const root = installationRoot(mainFile);
-  const where = (): Places => places(vernemq.opts<PlaceOptions>(), process.env, installation(root));
-  const request = (): Promise<LoadRequest> => configurationRequest(where(), process.env);
+  const installed = once(() => installation(installationRoot(mainFile)));
+  const given = (): Places => places(vernemq.opts<PlaceOptions>(), process.env, installed());
+  const where = (scope: Scope): Places => ownPlaces(scope, given(), installed());
+  const request = (): Promise<LoadRequest> => configurationRequest(where("configuration"), process.env);
   const running = async (result: number | Promise<number>): Promise<void> => {
     status.value = await result;
   };
@@ -94,40 +109,52 @@ function program(mainFile: string, status: Status): Command {
     vernemq.command(name).description(description);
 
   command("foreground", "run the broker; it ends with SIGTERM or Ctrl-C").action(() =>
-    running(inForeground(where(), false)),
+    running(inForeground(where("node"), false)),
   );
   command("console [arguments...]", "run the broker with a prompt for admin commands")
     .allowUnknownOption()
     .action((extra: string[]) => {
       process.stderr.write(openFilesWarning(openFilesLimit()));
-      return running(inForeground(where(), !extra.includes("-noinput")));
+      return running(inForeground(where("node"), !extra.includes("-noinput")));
     });
   command("docker-entrypoint [arguments...]", "run the broker of a container image (start_vernemq)")
     .allowUnknownOption()
-    .action((extra: string[]) => running(inContainer(where(), extra)));
+    .action((extra: string[]) => running(inContainer(where("node"), extra)));
   command("start", "start the broker in the background").action(async () => {
+    const service = await inService(given(), installed());
+    if (service !== undefined) return running(service.start(given()));
     const { start } = await import("./daemon.ts");
-    return running(start(where(), mainFile));
+    return running(start(where("node"), mainFile));
   });
   command("stop", "stop the broker").action(async () => {
+    const stopped = await (await inService(given(), installed()))?.stop(given());
+    if (stopped !== undefined) return running(stopped);
     const { stop } = await import("./daemon.ts");
-    return running(stop(where()));
+    return running(stop(where("running node")));
   });
   command("restart", "stop the broker if it runs and start it").action(async () => {
+    const restarted = await (await inService(given(), installed()))?.restart(given());
+    if (restarted !== undefined) return running(restarted);
     const { restart } = await import("./daemon.ts");
-    return running(restart(where(), mainFile));
+    return running(restart(where("node"), mainFile));
   });
+  command("reload", "make the running broker read its configuration and password files again").action(
+    async () => {
+      const { reload } = await import("./reload.ts");
+      return running(reload(where("running node")));
+    },
+  );
   command("attach", "open the prompt of the running broker").action(async () => {
     const { attach } = await import("./attach.ts");
-    return running(attach(where()));
+    return running(attach(where("running node")));
   });
   command("ping", "ask the broker whether it is there").action(async () => {
     const { ping } = await import("./daemon.ts");
-    return running(ping(where()));
+    return running(ping(where("running node")));
   });
   command("getpid", "print the process id of the running broker").action(async () => {
     const { getpid } = await import("./daemon.ts");
-    return running(getpid(where()));
+    return running(getpid(where("running node")));
   });
   command("version", "print the version").action(() => {
     process.stdout.write(`${VERSION}\n`);
@@ -192,7 +219,9 @@ export async function vernemq(argv: readonly string[], mainFile: string): Promis
     await vernemq.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;
-    throw error;
+    if (!(error instanceof AccountError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 1;
   }
   return status.value;
 }

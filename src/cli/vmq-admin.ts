@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import { NotRunningError } from "../admin/control-client.ts";
+import { AccountError } from "./account.ts";
 import { installation, installationRoot } from "./installation.ts";
 import { type PlaceOptions, type Places, places } from "./places.ts";
 import { runRemote } from "./remote.ts";
+import { ownPlaces } from "./rights.ts";
 
 const PLACE_FLAGS: ReadonlyMap<string, keyof PlaceOptions> = new Map([
   ["--conf", "conf"],
@@ -31,7 +33,8 @@ function takePlaces(
     logDir: values.get("logDir"),
     runDir: values.get("runDir"),
   };
-  return { where: places(options, process.env, installation(installationRoot(mainFile))), command };
+  const installed = installation(installationRoot(mainFile));
+  return { where: ownPlaces("running node", places(options, process.env, installed), installed), command };
 }
 
 async function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
@@ -40,7 +43,15 @@ async function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
 
 /** `vmq-admin`: sends a command to the running node. Resolves to the exit status. */
 export async function vmqAdmin(argv: readonly string[], mainFile: string): Promise<number> {
-  const { where, command } = takePlaces(argv, mainFile);
+  let taken: ReturnType<typeof takePlaces>;
+  try {
+    taken = takePlaces(argv, mainFile);
+  } catch (error) {
+    if (!(error instanceof AccountError)) throw error;
+    await write(process.stderr, `${error.message}\n`);
+    return 1;
+  }
+  const { where, command } = taken;
   const interrupted = new AbortController();
   process.once("SIGINT", () => interrupted.abort());
   try {

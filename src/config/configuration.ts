@@ -19,6 +19,32 @@ export interface Refusal {
   readonly text: string;
 }
 
+/** One option that differs between the running node and its files, in the form in which values are shown. */
+export interface Difference {
+  readonly key: string;
+  /** The value of the running node; undefined: it has none. */
+  readonly present: string | undefined;
+  /** The value in the files; undefined: they have none. */
+  readonly wanted: string | undefined;
+  /** Where the files set it. */
+  readonly place: Place | undefined;
+}
+
+/** A difference as one line, secrets masked: `key = wanted (FILE:LINE, was present)`. */
+export function formatDifference({ key, present, wanted, place }: Difference): string {
+  const facts = place === undefined ? [] : [`${place.file}:${place.line}`];
+  facts.push(present === undefined ? "was not set" : `was ${quoteValue(present) ?? present}`);
+  const value = wanted === undefined ? "is not set any more" : `= ${quoteValue(wanted) ?? wanted}`;
+  return `${key} ${value} (${facts.join(", ")})`;
+}
+
+/** What became of the differences. */
+export interface Adoption {
+  readonly changed: readonly Difference[];
+  /** These count after the next start. */
+  readonly needRestart: readonly Difference[];
+}
+
 /** A value that belongs to a key pattern, with what stands for the free words. */
 export interface NamedValue<T> {
   /** The first free word. */
@@ -139,9 +165,45 @@ export class Configuration {
     }
     if (refusals.length > 0) return refusals;
     for (const [key, text] of texts) this.#settings.set(key, { text });
-    const listeners = new Set([...texts.keys()].flatMap((key) => [...(this.#listeners.get(key) ?? [])]));
-    for (const listener of listeners) listener();
+    this.#tell(texts.keys());
     return [];
+  }
+
+  /**
+   * Takes over from a configuration that was loaded from the same files what may change on a running node. What was
+   * only set on the running node goes back to what the files say. Listeners are called before this returns.
+   */
+  adopt(fresh: Configuration): Adoption {
+    const changed: Difference[] = [];
+    const needRestart: Difference[] = [];
+    const keys = new Set([...this.#settings.keys(), ...fresh.#settings.keys()]);
+    for (const key of [...keys].sort()) {
+      const known = findKey(key);
+      if (known === undefined || this.#same(known, fresh)) continue;
+      const { place } = fresh.#settings.get(key) ?? {};
+      const difference = { key, present: this.show(key), wanted: fresh.show(key), place };
+      (known.option.runtime ? changed : needRestart).push(difference);
+    }
+    for (const { key } of changed) {
+      const setting = fresh.#settings.get(key);
+      if (setting === undefined) this.#settings.delete(key);
+      else this.#settings.set(key, setting);
+    }
+    this.#tell(changed.map(({ key }) => key));
+    return { changed, needRestart };
+  }
+
+  #same({ key, option }: KnownKey, fresh: Configuration): boolean {
+    const [ours, theirs] = [this, fresh].map((configuration) => {
+      const text = configuration.#settings.get(key)?.text ?? option.default;
+      return text === undefined ? undefined : (option.type.render?.(text, configuration.#context) ?? text);
+    });
+    return ours === theirs;
+  }
+
+  #tell(keys: Iterable<string>): void {
+    const listeners = new Set([...keys].flatMap((key) => [...(this.#listeners.get(key) ?? [])]));
+    for (const listener of listeners) listener();
   }
 
   #refusal(key: string, text: string): Refusal | undefined {

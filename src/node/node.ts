@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { systemClock } from "../clock/clock.ts";
 import { TimerWheel } from "../clock/timer-wheel.ts";
 import { reportLines } from "../config/commands.ts";
-import { loadConfiguration } from "../config/load.ts";
+import { type LoadRequest, loadConfiguration } from "../config/load.ts";
 import { runtimeSettings } from "../config/runtime-settings.ts";
 import { VERSION } from "../config/version.ts";
 import { createLogger, type RootLogger } from "../log/logger.ts";
@@ -25,6 +25,7 @@ import { pluginDirectory } from "./plugin-directory.ts";
 import { createPlugins } from "./plugins.ts";
 import { loadLimits } from "./protection.ts";
 import { queueEvents, registryEvents } from "./queue-events.ts";
+import { reloader } from "./reload.ts";
 import { retainedDirectory } from "./retained-directory.ts";
 import type { NodeParts, StartOptions } from "./running-node.ts";
 import { sessionDirectory } from "./session-directory.ts";
@@ -39,13 +40,9 @@ const TICK = 100;
 
 /** Starts a node and resolves when it serves. Rejects with a `StartError` for what its user can mend. */
 export async function startNode(options: StartOptions) {
-  const loaded = loadConfiguration({
-    confFile: options.confFile,
-    env: options.env,
-    directories: options.directories,
-    given: options.given,
-    overlay: options.overlay,
-  });
+  const { confFile, env, directories: installed, given, overlay } = options;
+  const request: LoadRequest = { confFile, env, directories: installed, given, overlay };
+  const loaded = loadConfiguration(request);
   if (!loaded.ok) throw new StartError(reportLines(loaded));
   const { configuration, warnings } = loaded;
   const { directories } = configuration;
@@ -145,6 +142,7 @@ export async function startNode(options: StartOptions) {
     return {
       log,
       stop,
+      reload: reloader({ request, configuration, log, parts: [plugins.manager] }),
       ports: {
         node: { name: parts.name, version: VERSION, members: () => [{ name: parts.name, running: true }] },
         sessions: sessionDirectory(parts),

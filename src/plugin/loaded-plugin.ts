@@ -9,6 +9,8 @@ export interface LoadedPlugin {
   readonly implementations: ReadonlyMap<HookName, PublishImplementation<unknown>>;
   start(context: PluginContext): unknown;
   stop(): unknown;
+  /** Only plugins that are part of the broker have files of their own that it knows of. */
+  reload?(): Promise<readonly string[]>;
 }
 
 /** The hooks of `hooks`, an object that may come from a foreign module, as implementations. */
@@ -38,6 +40,7 @@ export function loadBundled(plugin: Plugin): LoadedPlugin {
     implementations: bindHooks(plugin.name, plugin.hooks, plugin.authorizePublish),
     start: (context) => plugin.start?.(context),
     stop: () => plugin.stop?.(),
+    reload: () => plugin.reload?.() ?? Promise.resolve([]),
   };
 }
 

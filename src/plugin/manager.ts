@@ -141,6 +141,14 @@ export class PluginManager {
     }
   }
 
+  /** Lets the enabled plugins look at their files now. Resolves to what is wrong with them. */
+  async reload(): Promise<readonly string[]> {
+    const problems = await Promise.all(
+      this.#enabled.map((plugin) => plugin.reload?.() ?? Promise.resolve([])),
+    );
+    return problems.flat();
+  }
+
   async #enable(name: string, path: string | undefined): Promise<void> {
     if (this.#enabled.some((enabled) => enabled.name === name)) {
       throw new PluginError("already_enabled", `plugin ${name} is already enabled`);

@@ -1,6 +1,6 @@
 import type { Logger } from "../log/logger.ts";
 import type { PluginContext } from "./plugin.ts";
-import { type FileReader, ReloadedFile } from "./reloaded-file.ts";
+import { ReloadedFile } from "./reloaded-file.ts";
 
 /** The settings of a plugin that takes its rules from a file. */
 export interface PluginFileOptions {
@@ -22,6 +22,12 @@ export interface LineProblem {
   readonly problem: string;
 }
 
+/** Who uses the content of the file. What it returns is wrong with the file, each a sentence; it has logged that. */
+export interface PluginFileReader {
+  loaded(text: string, path: string): readonly string[];
+  unreadable(path: string, problem: string, missing: boolean): readonly string[];
+}
+
 /** Lines with problems that are logged one by one. */
 const MOST_PROBLEMS = 20;
 
@@ -30,17 +36,27 @@ export class PluginFile {
   readonly #keys: PluginFileKeys;
   #options: PluginFileOptions;
   #file: ReloadedFile | null;
+  /** What is wrong with the file, as it was read last. */
+  #problems: readonly string[];
 
   constructor(options: PluginFileOptions, keys: PluginFileKeys) {
     this.#options = options;
     this.#keys = keys;
     this.#file = null;
+    this.#problems = [];
   }
 
   /** Reads the file and follows it until `stop`. Settles after the first reading and never rejects. */
-  async start(context: PluginContext, reader: FileReader): Promise<void> {
+  async start(context: PluginContext, reader: PluginFileReader): Promise<void> {
     this.#file?.stop();
-    this.#file = new ReloadedFile(this.#place(), context.timers, reader);
+    this.#file = new ReloadedFile(this.#place(), context.timers, {
+      loaded: (text, path) => {
+        this.#problems = reader.loaded(text, path);
+      },
+      unreadable: (path, problem, missing) => {
+        this.#problems = reader.unreadable(path, problem, missing);
+      },
+    });
     await this.#file.start();
   }
 
@@ -49,9 +65,10 @@ export class PluginFile {
     this.#file = null;
   }
 
-  /** Looks at the file now instead of when the interval is over. */
-  async reload(): Promise<void> {
+  /** Looks at the file now instead of when the interval is over. Resolves to what is wrong with it. */
+  async reload(): Promise<readonly string[]> {
     await this.#file?.check();
+    return this.#problems;
   }
 
   /** Takes what has changed of the options; a changed file is read at once. Settles when that is done. */
@@ -71,15 +88,17 @@ export class PluginFile {
   }
 }
 
-/** Logs the lines that are wrong, the first ones each by itself, and says in words how many there are. */
+/**
+ * Logs the lines that are wrong, the first ones each by itself, and says in words how many there are. `lines` are the
+ * same for whoever asked for the reading.
+ */
 export function logProblems(
   logger: Pick<Logger, "error">,
   event: string,
   path: string,
   problems: readonly LineProblem[],
-): string {
-  for (const { line, problem } of problems.slice(0, MOST_PROBLEMS)) {
-    logger.error(event, `${path}:${line}: ${problem}`);
-  }
-  return problems.length === 1 ? "1 bad line" : `${problems.length} bad lines`;
+): { readonly count: string; readonly lines: readonly string[] } {
+  const lines = problems.slice(0, MOST_PROBLEMS).map(({ line, problem }) => `${path}:${line}: ${problem}`);
+  for (const line of lines) logger.error(event, line);
+  return { lines, count: problems.length === 1 ? "1 bad line" : `${problems.length} bad lines` };
 }

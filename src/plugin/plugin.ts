@@ -23,6 +23,8 @@ export interface Plugin {
   start?(context: PluginContext): void | Promise<void>;
   /** Called after the last hook has been called. */
   stop?(): void | Promise<void>;
+  /** Looks at its files now. Resolves to what is wrong with them, each a sentence without its period. */
+  reload?(): Promise<readonly string[]>;
 }
 
 /** What the configuration says of one plugin. */

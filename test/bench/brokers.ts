@@ -72,7 +72,7 @@ function vernemq(directory: string, port: number, row: Row): string {
     ].join("\n"),
   );
   // As scripts/vernemq has it.
-  const flags = `--max-semi-space-size=16 ${process.env.VERNEMQ_BENCH_NODE_FLAGS ?? ""}`;
+  const flags = `--max-semi-space-size=16 --max-old-space-size-percentage=50 ${process.env.VERNEMQ_BENCH_NODE_FLAGS ?? ""}`;
   const place = `--conf ${quote(conf)} --data-dir ${quote(join(directory, "data"))} --log-dir ${quote(join(directory, "log"))} --run-dir ${quote(join(directory, "run"))}`;
   return `${quote(process.execPath)} ${flags} ${quote(join(checkout, "src", "main.ts"))} vernemq foreground ${place}`;
 }

@@ -50,11 +50,11 @@ export class AclPlugin implements Plugin {
     this.#hasRules = false;
     await this.#file.start(context, {
       loaded: (text, path) => this.#load(text, path, context),
-      unreadable: (path, problem) =>
-        context.logger.error(
-          "acl_unreadable",
-          `can't read the ACL file ${path}: ${problem}; ${this.#consequence()}`,
-        ),
+      unreadable: (path, problem) => {
+        const message = `can't read the ACL file ${path}: ${problem}; ${this.#consequence()}`;
+        context.logger.error("acl_unreadable", message);
+        return [message];
+      },
     });
   }
 
@@ -63,22 +63,26 @@ export class AclPlugin implements Plugin {
   }
 
   /** Looks at the file now instead of when the interval is over. */
-  reload(): Promise<void> {
+  reload(): Promise<readonly string[]> {
     return this.#file.reload();
   }
 
-  #load(text: string, path: string, context: PluginContext): void {
+  #load(text: string, path: string, context: PluginContext): readonly string[] {
     const { rules, problems } = parseAcl(text);
+    const wrong: string[] = [];
     if (problems.length > 0) {
-      const lines = logProblems(context.logger, "acl_line", path, problems);
+      const { count, lines } = logProblems(context.logger, "acl_line", path, problems);
       const consequence = this.#hasRules ? this.#consequence() : "only its good lines count";
-      context.logger.error("acl_refused", `the ACL file ${path} has ${lines}; ${consequence}`);
-      if (this.#hasRules) return;
+      const refusal = `the ACL file ${path} has ${count}; ${consequence}`;
+      context.logger.error("acl_refused", refusal);
+      wrong.push(...lines, refusal);
+      if (this.#hasRules) return wrong;
     }
     this.#rules = rules;
     this.#hasRules = true;
     context.invalidate();
     context.logger.info("acl_loaded", `the ACL file ${path} is loaded`);
+    return wrong;
   }
 
   #consequence(): string {

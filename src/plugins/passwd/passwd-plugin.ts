@@ -47,8 +47,12 @@ export class PasswdPlugin implements Plugin {
       unreadable: (path, problem, missing) => {
         const message = `can't read the password file ${path}: ${problem}; ${this.#consequence()}`;
         // A missing file is nothing special while no user has been made.
-        if (missing && this.#users.size === 0) context.logger.info("passwd_missing", message);
-        else context.logger.error("passwd_unreadable", message);
+        if (missing && this.#users.size === 0) {
+          context.logger.info("passwd_missing", message);
+          return [];
+        }
+        context.logger.error("passwd_unreadable", message);
+        return [message];
       },
     });
   }
@@ -58,23 +62,22 @@ export class PasswdPlugin implements Plugin {
   }
 
   /** Looks at the file now instead of when the interval is over. */
-  reload(): Promise<void> {
+  reload(): Promise<readonly string[]> {
     return this.#file.reload();
   }
 
-  #load(text: string, path: string, context: PluginContext): void {
+  #load(text: string, path: string, context: PluginContext): readonly string[] {
     const { users, problems } = parsePasswordFile(text);
     if (problems.length > 0) {
-      const lines = logProblems(context.logger, "passwd_line", path, problems);
-      context.logger.error(
-        "passwd_refused",
-        `the password file ${path} has ${lines} and is refused as a whole; ${this.#consequence()}`,
-      );
-      return;
+      const { count, lines } = logProblems(context.logger, "passwd_line", path, problems);
+      const refusal = `the password file ${path} has ${count} and is refused as a whole; ${this.#consequence()}`;
+      context.logger.error("passwd_refused", refusal);
+      return [...lines, refusal];
     }
     this.#users = users;
     this.#decoy = decoyOf(costliest(users.values()));
     context.logger.info("passwd_loaded", `the password file ${path} is loaded, ${users.size} users`);
+    return [];
   }
 
   #consequence(): string {
