@@ -27,6 +27,11 @@ export class Admin {
     this.#commands.delete(path.join(" "));
   }
 
+  /** All commands, in the order in which they came. */
+  commands(): Iterable<Command> {
+    return this.#commands.values();
+  }
+
   /** Says what a group of commands (`session`) is about, for the usage text. */
   describeGroup(path: string, summary: string): void {
     this.#groups.set(path, summary);

@@ -207,6 +207,11 @@ function addConfig(
     });
 }
 
+/** The grammar of `vernemq`, for documentation. */
+export function vernemqProgram(): Command {
+  return program("", { value: 0 });
+}
+
 /** `vernemq`. `mainFile` is what a background process is started from. Resolves to the exit status. */
 export async function vernemq(argv: readonly string[], mainFile: string): Promise<number> {
   const status: Status = { value: 0 };

@@ -113,9 +113,11 @@ async function execute(file: string, user: string | undefined, options: Options)
   await edit(file, user, options);
 }
 
-/** `vmq-passwd`: edits password files. Resolves to the exit status. */
-export async function vmqPasswd(argv: readonly string[]): Promise<number> {
-  const program = new Command("vmq-passwd")
+/** The grammar of `vmq-passwd`. */
+export function passwdProgram(
+  action: (file: string, user: string | undefined, options: Options) => Promise<void>,
+): Command {
+  return new Command("vmq-passwd")
     .description(`VerneMQ ${VERSION}: edits password files`)
     .usage("[-c | -D] passwordfile username\n       vmq-passwd -U passwordfile")
     .argument("<passwordfile>")
@@ -126,7 +128,12 @@ export async function vmqPasswd(argv: readonly string[]): Promise<number> {
     .option("-U", "hash the clear text passwords of a file")
     .showHelpAfterError()
     .exitOverride()
-    .action((file: string, user: string | undefined, options: Options) => execute(file, user, options));
+    .action(action);
+}
+
+/** `vmq-passwd`: edits password files. Resolves to the exit status. */
+export async function vmqPasswd(argv: readonly string[]): Promise<number> {
+  const program = passwdProgram(execute);
   try {
     await program.parseAsync(argv, { from: "user" });
     return 0;

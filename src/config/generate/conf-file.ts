@@ -1,4 +1,5 @@
 import { describeOption } from "../description.ts";
+import type { Directories } from "../directories.ts";
 import type { Option } from "../option.ts";
 import { quoteValue } from "../reader/quote.ts";
 import { areas } from "../schema/schema.ts";
@@ -42,8 +43,14 @@ function entry(key: string, option: Option<unknown>): string {
   return lines.join("\n");
 }
 
-/** The vernemq.conf that is shipped: what is visible by the schema, with its documentation as comments. */
-export function shippedConfFile(): string {
+/** Directories that a package has elsewhere than below the installation, by the word that paths in the schema have. */
+export type PackagePlaces = Readonly<Partial<Record<keyof Directories, string>>>;
+
+/**
+ * The vernemq.conf that is shipped: what is visible by the schema, with its documentation as comments. For a package
+ * paths in its places are written out.
+ */
+export function shippedConfFile(places: PackagePlaces = {}): string {
   const blocks = [HEAD];
   for (const { title, options } of areas) {
     const shown = Object.entries(options).filter(
@@ -53,5 +60,9 @@ export function shippedConfFile(): string {
     blocks.push(heading(title), ...shown.map(([key, option]) => entry(key, option)));
   }
   blocks.push("## Further files, which go before the lines above.\ninclude conf.d/*.conf");
-  return `${blocks.join("\n\n")}\n`;
+  const text = `${blocks.join("\n\n")}\n`;
+  return text.replaceAll(
+    /(?<=[ '])\.\/(data|log|etc|run|lib|share)(?=\/)/g,
+    (path, name: keyof Directories) => places[name] ?? path,
+  );
 }
