@@ -37,8 +37,24 @@ const SYSTEM_TESTS = {
     "golang-go",
     "golang-github-masterminds-sprig-dev",
     "golang-gopkg-yaml.v3-dev",
+    "systemd-container",
+    "rpm",
+    "lintian",
+    "rpmlint",
   ],
-  commands: [...TESTS.commands, "mmdebstrap", "qemu-aarch64-static", "podman", "crun", "busybox", "go"],
+  commands: [
+    ...TESTS.commands,
+    "mmdebstrap",
+    "qemu-aarch64-static",
+    "podman",
+    "crun",
+    "busybox",
+    "go",
+    "systemd-nspawn",
+    "rpmbuild",
+    "lintian",
+    "rpmlint",
+  ],
 };
 
 const POLICY = "/usr/sbin/policy-rc.d";

@@ -142,7 +142,7 @@ export async function startNode(options: StartOptions) {
     return {
       log,
       stop,
-      reload: reloader({ request, configuration, log, parts: [plugins.manager] }),
+      reload: reloader({ request, configuration, log, parts: [plugins.manager, listeners.tls] }),
       ports: {
         node: { name: parts.name, version: VERSION, members: () => [{ name: parts.name, running: true }] },
         sessions: sessionDirectory(parts),
