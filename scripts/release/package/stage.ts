@@ -65,7 +65,8 @@ export function stagePackage(options: StageOptions): void {
   mkdirSync(at("/usr/sbin"), { recursive: true });
   for (const command of COMMANDS) symlinkSync(`../lib/vernemq/bin/${command}`, at(`/usr/sbin/${command}`));
 
-  write(PLACES.conf, shippedConfFile({ ...PLACES, etc: dirname(PLACES.conf), lib: `${HOME}/lib` }));
+  const configuration = shippedConfFile({ ...PLACES, etc: dirname(PLACES.conf), lib: `${HOME}/lib` });
+  write(PLACES.conf, configuration.replace("docs/configuration.md", "man 5 vernemq.conf"));
   copy(join(tree, "etc/vmq.acl"), "/etc/vernemq/vmq.acl");
   for (const empty of ["/etc/vernemq/conf.d", PLACES.data, PLACES.log])
     mkdirSync(at(empty), { recursive: true });

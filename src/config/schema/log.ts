@@ -16,6 +16,7 @@ function rotationSize(log: string, size: string): Option<number> {
   return option(sizeOrInfinity, size, {
     doc: `The size above which ${log} is renamed and begun anew.`,
     visibility: "live",
+    ...(size === "infinity" && { shipped: { value: "50MB", why: "So that logs never fill the disk." } }),
   });
 }
 
