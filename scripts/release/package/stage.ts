@@ -31,7 +31,7 @@ export interface StageOptions {
 }
 
 /** Where the packages put things; also what lib/installation.json says, and the paths of the shipped vernemq.conf. */
-export const PLACES = {
+const PLACES = {
   conf: "/etc/vernemq/vernemq.conf",
   data: "/var/lib/vernemq",
   log: "/var/log/vernemq",
