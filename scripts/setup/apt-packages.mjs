@@ -57,6 +57,13 @@ const SYSTEM_TESTS = {
   ],
 };
 
+/** The broker to compare with, and what the load generator is built with. */
+const BENCHMARK = {
+  packages: ["mosquitto", "gcc", "libc6-dev", "libssl-dev"],
+  commands: ["mosquitto", "gcc"],
+  headers: ["openssl/ssl.h"],
+};
+
 const POLICY = "/usr/sbin/policy-rc.d";
 
 /**
@@ -67,10 +74,25 @@ const POLICY = "/usr/sbin/policy-rc.d";
  * @param {boolean} system whether the tests of test/system run too
  */
 export function ensureTestPackages(system) {
-  const { packages, commands } = system ? SYSTEM_TESTS : TESTS;
-  const missing = commands.filter((command) => !isOnPath(command));
+  return ensure(system ? SYSTEM_TESTS : TESTS, (missing) => `tests that need ${missing} are skipped`);
+}
+
+/** The same for the benchmark. */
+export function ensureBenchmarkPackages() {
+  return ensure(BENCHMARK, (missing) => `rows of the benchmark that need ${missing} fail`);
+}
+
+/**
+ * @param {{ packages: string[], commands: string[], headers?: string[] }} needed
+ * @param {(missing: string) => string} consequence
+ */
+function ensure({ packages, commands, headers = [] }, consequence) {
+  const missing = [
+    ...commands.filter((command) => !isOnPath(command)),
+    ...headers.filter((header) => !existsSync(join("/usr/include", header))),
+  ];
   if (missing.length === 0) return undefined;
-  const without = `tests that need ${missing.join(", ")} are skipped`;
+  const without = consequence(missing.join(", "));
   const list = packages.join(", ");
   if (process.getuid?.() !== 0 || !isOnPath("apt-get")) {
     return `${without}: installing the apt packages ${list} needs root and apt`;

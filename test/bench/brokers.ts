@@ -23,16 +23,16 @@ function quote(text: string): string {
 }
 
 function vernemqListener(directory: string, port: number, row: Row): string[] {
-  const kind = row.tls === true ? "ssl" : "tcp";
+  const kind = row.webSocket === true ? (row.tls === true ? "wss" : "ws") : row.tls === true ? "ssl" : "tcp";
   const { cert, key } = certificate(directory, row);
   return [
     `listener.${kind}.default = 127.0.0.1:${port}`,
     `listener.${kind}.allowed_protocol_versions = 3,4,5`,
     ...(row.tls === true
       ? [
-          `listener.ssl.certfile = ${cert}`,
-          `listener.ssl.keyfile = ${key}`,
-          "listener.ssl.tls_version = tlsv1.2,tlsv1.3",
+          `listener.${kind}.certfile = ${cert}`,
+          `listener.${kind}.keyfile = ${key}`,
+          `listener.${kind}.tls_version = tlsv1.2,tlsv1.3`,
         ]
       : []),
   ];
@@ -77,9 +77,15 @@ function vernemq(directory: string, port: number, row: Row): string {
   return `${quote(process.execPath)} ${flags} ${quote(join(checkout, "src", "main.ts"))} vernemq foreground ${place}`;
 }
 
-function mosquittoTls(directory: string, row: Row): string[] {
+function mosquittoTransport(directory: string, row: Row): string[] {
   const { cert, key } = certificate(directory, row);
-  return row.tls === true ? [`certfile ${cert}`, `keyfile ${key}`] : [];
+  return [
+    ...(row.tls === true ? [`certfile ${cert}`, `keyfile ${key}`] : []),
+    // With listeners for WebSocket alone, Mosquitto 2.0 ends with "Unable to start any listening sockets".
+    ...(row.webSocket === true
+      ? ["protocol websockets", `listener 0 ${join(directory, "mosquitto.sock")}`]
+      : []),
+  ];
 }
 
 function mosquitto(directory: string, port: number, row: Row): string {
@@ -95,7 +101,7 @@ function mosquitto(directory: string, port: number, row: Row): string {
       "max_queued_messages 0",
       "max_connections -1",
       `listener ${port} 127.0.0.1`,
-      ...mosquittoTls(directory, row),
+      ...mosquittoTransport(directory, row),
       "allow_anonymous true",
       "",
     ].join("\n"),

@@ -41,7 +41,7 @@ static struct {
   int port, sub_port, n, pubs, subs, qos, subqos, size, window, inflight, share, v5, warm_ms, dur_ms, hold_ms;
   int conc, srcs, retained, msgs, filters, hot, keep, churn, batch, drain_ms, wide, keepalive, nap_us,
       persist, exact_half, receiver, wipe, probe_ms;
-  int tls, tls_resume;
+  int tls, tls_resume, ws;
   double rate;
   u64 seed;
 } o = {.host = "127.0.0.1",
@@ -225,7 +225,7 @@ static double self_cpu(void) {
 }
 
 // ---------- connections ----------
-enum { S_NEW, S_TCP, S_TLS, S_ACK, S_UP, S_CLOSED };
+enum { S_NEW, S_TCP, S_TLS, S_HTTP, S_ACK, S_UP, S_CLOSED };
 enum { R_IDLE, R_PUB, R_SUB };
 struct conn {
   int fd;
@@ -244,6 +244,8 @@ struct conn {
   char* cid;
   int port;
   int sp;
+  u64 wleft;  // bytes of the current WebSocket frame that are still to come
+  u8 whead[10], wheadn, wskip;
 #ifdef WITH_TLS
   SSL* ssl;
 #endif
@@ -384,7 +386,7 @@ static void conn_gone(struct conn* c, bool expected) {
   c->il = c->ic = c->ol = c->oc = 0;
   c->wantout = 0;
 }
-static void conn_write(struct conn* c, const u8* p, u32 n) {
+static void conn_send(struct conn* c, const u8* p, u32 n) {
   if (c->st == S_CLOSED) return;
   u32 w = 0;
   if (!c->ol) {
@@ -410,6 +412,93 @@ static void conn_write(struct conn* c, const u8* p, u32 n) {
       conn_ep(c, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
     }
   }
+}
+
+// ---------- WebSocket: a masked binary frame around every packet, as clients send them ----------
+static u8* wframes;
+static u32 wframes_room;
+static u32 ws_frame(u8* to, const u8* p, u32 n) {
+  u32 at = 0, mask = rnd() | 1;
+  to[at++] = 0x82;
+  if (n < 126) to[at++] = 0x80 | n;
+  else if (n < 65536) {
+    to[at++] = 0x80 | 126;
+    to[at++] = n >> 8;
+    to[at++] = n;
+  } else {
+    to[at++] = 0x80 | 127;
+    for (int k = 7; k >= 0; k--) to[at++] = (u64)n >> (8 * k);
+  }
+  memcpy(to + at, &mask, 4);
+  at += 4;
+  u64 wide = (u64)mask << 32 | mask, v;
+  u32 i = 0;
+  for (; i + 8 <= n; i += 8) {
+    memcpy(&v, p + i, 8);
+    v ^= wide;
+    memcpy(to + at + i, &v, 8);
+  }
+  for (; i < n; i++) to[at + i] = p[i] ^ (u8)(mask >> (8 * (i & 3)));
+  return at + n;
+}
+// n bytes of whole packets
+static void conn_write(struct conn* c, const u8* p, u32 n) {
+  if (!o.ws) {
+    conn_send(c, p, n);
+    return;
+  }
+  u32 room = n + 14 * (n / 2 + 1);  // no packet is shorter than 2 bytes
+  if (room > wframes_room) wframes = realloc(wframes, wframes_room = room);
+  u32 w = 0;
+  for (u32 i = 0; i < n;) {
+    u32 rl = 0, sh = 0, j = i + 1;
+    u8 b;
+    do {
+      b = p[j++];
+      rl |= (u32)(b & 127) << sh;
+      sh += 7;
+    } while (b & 128);
+    w += ws_frame(wframes + w, p + i, j + rl - i);
+    i = j + rl;
+  }
+  conn_send(c, wframes, w);
+}
+// Leaves of n received bytes what is inside of frames with data; how much that is
+static u32 ws_strip(struct conn* c, u8* p, u32 n) {
+  u32 i = 0, w = 0;
+  while (i < n) {
+    if (c->wleft) {
+      u32 take = n - i < c->wleft ? n - i : (u32)c->wleft;
+      if (!c->wskip) {
+        memmove(p + w, p + i, take);
+        w += take;
+      }
+      i += take;
+      c->wleft -= take;
+      continue;
+    }
+    u8* h = c->whead;
+    h[c->wheadn++] = p[i++];
+    u32 l = c->wheadn < 2 ? 0 : h[1] & 127, more = l == 126 ? 2 : l == 127 ? 8 : 0;
+    if (c->wheadn < 2 + more) continue;
+    if (h[1] & 128) die("masked frame from broker");
+    c->wleft = more ? 0 : l;
+    for (u32 k = 0; k < more; k++) c->wleft = c->wleft << 8 | h[2 + k];
+    c->wskip = (h[0] & 15) > 2;
+    c->wheadn = 0;
+  }
+  return w;
+}
+static void ws_begin(struct conn* c) {
+  char b[300];
+  int n = snprintf(b, sizeof b,
+                   "GET /mqtt HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+                   "Sec-WebSocket-Protocol: mqtt\r\n\r\n",
+                   o.host, o.port);
+  c->st = S_HTTP;
+  c->wleft = c->wheadn = 0;
+  conn_send(c, (u8*)b, n);
 }
 static void conn_flush(struct conn* c) {
   ssize_t k = sock_send(c, c->ob, c->ol);
@@ -611,6 +700,15 @@ static u32 v5_connack_recvmax(const u8* p, u32 n) {
   }
   return rm;
 }
+static void keep_input(struct conn* c, const u8* p, u32 n) {
+  if (n > c->ic) {
+    c->ic = n < 512 ? 512 : n;
+    free(c->ib);
+    c->ib = malloc(c->ic);
+  }
+  memcpy(c->ib, p, n);
+  c->il = n;
+}
 static void on_readable(struct conn* c) {
   u32 have = c->il;
   if (have) {
@@ -626,6 +724,17 @@ static void on_readable(struct conn* c) {
     conn_gone(c, c->closing);
     return;
   }
+  if (c->st == S_HTTP) {
+    // The broker says nothing more before it has got CONNECT.
+    if (!memmem(rbuf, have + k, "\r\n\r\n", 4)) keep_input(c, rbuf, have + (u32)k);
+    else if (have + k > 12 && !memcmp(rbuf, "HTTP/1.1 101", 12)) send_connect(c);
+    else {
+      if (!conn_err) fprintf(stderr, "upgrade refused: %.*s\n", (int)(have + k), (char*)rbuf);
+      conn_gone(c, false);
+    }
+    return;
+  }
+  if (o.ws) k = ws_strip(c, rbuf + have, (u32)k);
   u64 t = now_ns();
   u32 n = have + (u32)k, i = 0, an = 0;
   while (n - i >= 2) {
@@ -746,16 +855,8 @@ static void on_readable(struct conn* c) {
       an = 0;
     }
   }
-  if (i < n) {
-    u32 m = n - i;
-    if (m > c->ic) {
-      c->ic = m < 512 ? 512 : m;
-      free(c->ib);
-      c->ib = malloc(c->ic);
-    }
-    memcpy(c->ib, rbuf + i, m);
-    c->il = m;
-  } else if (c->ic > 4096 || c->role == R_IDLE) {
+  if (i < n) keep_input(c, rbuf + i, n - i);
+  else if (c->ic > 4096 || c->role == R_IDLE) {
     free(c->ib);
     c->ib = 0;
     c->ic = 0;
@@ -878,13 +979,19 @@ static void check_stall(u64 t) {
 // ---------- event loop ----------
 static struct epoll_event evs[1024];
 
+// the way to the broker is open
+static void conn_begin(struct conn* c) {
+  if (o.ws) ws_begin(c);
+  else send_connect(c);
+}
+
 #ifdef WITH_TLS
 static void tls_step(struct conn* c) {
   int k = SSL_do_handshake(c->ssl);
   if (k == 1) {
     tls_shaken++;
     if (SSL_session_reused(c->ssl)) tls_resumed++;
-    send_connect(c);
+    conn_begin(c);
     return;
   }
   int e = SSL_get_error(c->ssl, k);
@@ -922,7 +1029,7 @@ static void loop_once(u64 timeout_ns) {
         continue;
       }
 #endif
-      send_connect(c);
+      conn_begin(c);
       continue;
     }
 #ifdef WITH_TLS
@@ -1787,7 +1894,7 @@ static void usage(void) {
       "  --share  --topo p2p|fanin|fanout (for rate)  --rate MSGS_PER_S\n"
       "  --warm MS --dur MS --hold MS --drain MS  --conc C (handshakes at once)  --srcs K (source addresses "
       "127.0.0.2..)  --churn\n"
-      "  --tls 12|13  --tls-resume (sessions are resumed)\n"
+      "  --tls 12|13  --tls-resume (sessions are resumed)  --ws (over WebSocket)\n"
       "  --retained R --msgs M --filters F --hot T --wide K --keep --keepalive S --persist | --persist-subs  "
       "--half-exact  --receiver none|clean|persist  --wipe  --probe MS --nap US (pause between polls at full "
       "rate)\n  --broker-pid PID[,PID] --seed S\n",
@@ -1844,6 +1951,7 @@ int main(int argc, char** argv) {
                                {"probe", 1, 0, 42},
                                {"tls", 1, 0, 50},
                                {"tls-resume", 0, 0, 51},
+                               {"ws", 0, 0, 52},
                                {0, 0, 0, 0}};
   optind = 2;
   int k;
@@ -1894,6 +2002,7 @@ int main(int argc, char** argv) {
       case 42: o.probe_ms = atoi(optarg); break;
       case 50: o.tls = atoi(optarg); break;
       case 51: o.tls_resume = 1; break;
+      case 52: o.ws = 1; break;
       default: usage();
     }
 #ifdef WITH_TLS

@@ -40,6 +40,8 @@ export interface Row {
   restart?: true;
   /** Over TLS; the load generator is built with it. */
   tls?: true;
+  /** Over WebSocket. */
+  webSocket?: true;
   /** Left out unless named by --only or --all. */
   large?: true;
 }
@@ -56,27 +58,40 @@ function overTls(row: Row): Row {
   return { ...row, argv: `${row.argv} --tls 13`, tls: true };
 }
 
-const tlsRows: readonly Row[] = [
+function overWebSocket(row: Row): Row {
+  return { ...row, argv: `${row.argv} --ws`, webSocket: true };
+}
+
+function connections(name: string, about: string, options = ""): Row {
+  return {
+    name,
+    about,
+    argv: `connect --n 5000${options}`,
+    figure: "conns_per_s",
+    per: "connection",
+    floors: [],
+  };
+}
+
+const transportRows: readonly Row[] = [
   overTls(traffic("tlsp2p0", "p2p0 over TLS", "p2p --qos 0")),
   overTls(traffic("tlsp2p1", "p2p1 over TLS", "p2p --qos 1")),
   overTls(traffic("tlsping1", "ping1 over TLS", "p2p --n 500 --window 1 --nap 0 --qos 1")),
   overTls(traffic("tlsfanout0", "fanout0 over TLS", "fanout --qos 0 --subs 1000")),
-  overTls({
-    name: "tlsconnect",
-    about: "connections a second over TLS, each with a full handshake, then 5,000 idle ones",
-    argv: "connect --n 5000",
-    figure: "conns_per_s",
-    per: "connection",
-    floors: [],
-  }),
-  overTls({
-    name: "tlsresume",
-    about: "the same with resumed handshakes",
-    argv: "connect --n 5000 --tls-resume",
-    figure: "conns_per_s",
-    per: "connection",
-    floors: [],
-  }),
+  overTls(
+    connections(
+      "tlsconnect",
+      "connections a second over TLS, each with a full handshake, then 5,000 idle ones",
+    ),
+  ),
+  overTls(connections("tlsresume", "the same with resumed handshakes", " --tls-resume")),
+  overWebSocket(traffic("wsp2p0", "p2p0 over WebSocket", "p2p --qos 0")),
+  overWebSocket(traffic("wsp2p1", "p2p1 over WebSocket", "p2p --qos 1")),
+  overWebSocket(traffic("wsping1", "ping1 over WebSocket", "p2p --n 500 --window 1 --nap 0 --qos 1")),
+  overWebSocket(traffic("wsfanout0", "fanout0 over WebSocket", "fanout --qos 0 --subs 1000")),
+  overWebSocket(connections("wsconnect", "connections a second over WebSocket, then 5,000 idle ones")),
+  overWebSocket(overTls(traffic("wssp2p1", "p2p1 over WebSocket and TLS", "p2p --qos 1"))),
+  overWebSocket(overTls(connections("wssconnect", "tlsconnect over WebSocket"))),
 ];
 
 export const rows: readonly Row[] = [
@@ -204,7 +219,7 @@ export const rows: readonly Row[] = [
   traffic("fanout1v5", "fanout1 with MQTT 5", "fanout --qos 1 --subs 500 --v5", v5("fanout1")),
   traffic("fanin0v5", "fanin0 with MQTT 5", "fanin --qos 0 --v5", v5("fanin0")),
   traffic("fanin1v5", "fanin1 with MQTT 5", "fanin --qos 1 --v5", v5("fanin1")),
-  ...tlsRows,
+  ...transportRows,
   {
     ...traffic(
       "filters1m",
