@@ -14,6 +14,7 @@ import { type FrontServer, startHaproxy, startNginx, without } from "../support/
 import { makePki } from "../support/pki.ts";
 import { freePort, removeDirectory, temporaryDirectory } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
+import { ScriptedPlugin } from "../support/scripted-plugin.ts";
 import { oursOnly } from "../support/suite.ts";
 
 /** Another address than that of the servers between client and broker. */
@@ -24,6 +25,7 @@ const nginx = { skip: oursOnly || (await without("nginx")) };
 const skipped = haproxy.skip !== false && nginx.skip !== false;
 const directory = temporaryDirectory();
 const pki = makePki(directory);
+const plugin = new ScriptedPlugin();
 const serverPem = join(directory, "server-with-key.pem");
 writeFileSync(serverPem, `${readFileSync(pki.server.cert, "utf8")}${readFileSync(pki.server.key, "utf8")}`);
 
@@ -55,6 +57,8 @@ before(async () => {
   ];
   broker = await startBroker({
     configuration: [
+      "allow_anonymous = off",
+      ...Object.entries(plugin.configuration).map(([key, value]) => `${key} = ${value}`),
       `listener.tcp.unnamed = 127.0.0.1:${ports.tcp}`,
       "listener.tcp.unnamed.proxy_protocol = on",
       "listener.tcp.unnamed.proxy_protocol_use_cn_as_username = off",
@@ -114,6 +118,7 @@ after(async () => {
   for (const server of servers) server.stop();
   await broker?.[Symbol.asyncDispose]();
   removeDirectory(directory);
+  removeDirectory(plugin.directory);
 });
 
 function credentials({ cert, key }: Credentials): ConnectionOptions {
@@ -190,6 +195,13 @@ describe("behind haproxy", haproxy, () => {
   test("that passes TLS through: its header comes before the handshake", async () => {
     const { client, source } = await arrive(front.passing, "haproxy-passing", {});
     assert.deepEqual(await seen("haproxy-passing"), { from: source, user: "from-connect" });
+    await client.disconnect();
+  });
+
+  test("the client's address is what plugins hear of", async () => {
+    const { client, source } = await arrive(front.v2, "haproxy-plugin");
+    const { peer } = await plugin.called("haproxy-plugin", "auth_on_register");
+    assert.deepEqual(peer, { address: CLIENT, port: Number(source.split(":")[1]) });
     await client.disconnect();
   });
 
