@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { type Bundle, buildBundle } from "../bundle/bundle.ts";
 import { inputsDigest } from "./inputs.ts";
 import { licenceText, thirdParties } from "./licences.ts";
@@ -43,7 +43,7 @@ export async function buildRelease(root: string): Promise<ReleaseTree> {
   return tree;
 }
 
-/** The program as one file, the same for every platform. */
+/** The bundled program, the same for every platform. */
 export function releaseBundle(root: string): Promise<Bundle> {
   return buildBundle(join(root, "src/main.ts"), join(root, "_build/bundle"));
 }
@@ -62,8 +62,11 @@ export function buildTree(root: string, platform: Platform, bundle: Bundle, dire
     platform,
     base: baseBinary(root, platform),
     generator,
-    bundle: bundle.file,
-    assets: Object.fromEntries(Object.entries(ASSETS).map(([name, file]) => [name, join(root, file)])),
+    main: join(import.meta.dirname, "executable-main.cjs"),
+    assets: {
+      ...Object.fromEntries([bundle.file, ...bundle.parts].map((file) => [basename(file), file])),
+      ...Object.fromEntries(Object.entries(ASSETS).map(([name, file]) => [name, join(root, file)])),
+    },
     output: executable,
     scratch: join(root, "_build/scratch", platformName(platform)),
   });

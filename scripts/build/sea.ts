@@ -1,4 +1,4 @@
-/** Puts a bundle and its assets into a copy of a runtime, with the single-executable mode of @yao-pkg/pkg. */
+/** Puts a program and its assets into a copy of a runtime, with the single-executable mode of @yao-pkg/pkg. */
 
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -11,8 +11,8 @@ export interface ExecutableOptions {
   readonly base: string;
   /** A runtime of exactly the same version that runs here: what the executable reads is made by it. */
   readonly generator: string;
-  /** The bundled program, one CommonJS file. */
-  readonly bundle: string;
+  /** What it starts with, one CommonJS file. */
+  readonly main: string;
   /** Files inside the executable, by name. */
   readonly assets: Readonly<Record<string, string>>;
   readonly output: string;
@@ -50,13 +50,13 @@ const RUNTIME_ARGUMENTS = [
  * @throws {Error} with pkg's messages when it could not
  */
 export function makeExecutable(options: ExecutableOptions): void {
-  const { platform, generator, bundle, assets, output, scratch } = options;
+  const { platform, generator, main, assets, output, scratch } = options;
   rmSync(scratch, { recursive: true, force: true });
   const temporary = join(scratch, "tmp");
   mkdirSync(temporary, { recursive: true });
   seedCache(options);
   const job: SeaJob = {
-    entry: bundle,
+    entry: main,
     target: {
       nodeRange: `node${platform.version}`,
       platform: PKG_PLATFORM[platform.platform],
@@ -65,7 +65,7 @@ export function makeExecutable(options: ExecutableOptions): void {
     output,
     seaConfig: {
       // The executable holds this path: seen from pkg's own folder below `temporary`, it is the same on every machine.
-      main: relative(join(temporary, "pkg"), bundle),
+      main: relative(join(temporary, "pkg"), main),
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
       // Saves nothing that can be measured, is of no use on another platform, and differs from build to build.

@@ -1,15 +1,33 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { build, type Plugin } from "esbuild";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { build, type Plugin, transform } from "esbuild";
 
 const root = dirname(dirname(import.meta.dirname));
 
 /** The native part of LevelDB, a file beside the bundle. */
 const ADDON = "classic-level.node";
 
+/** Modules are strict without saying so. */
+const STRICT = '"use strict";';
+
+const IMPORT_OF_PART = /\bimport\(("\.\/[\w-]+\.js")\)/g;
+const IMPORT = /\bimport\(/g;
+
+/** What parts need that have a use for it. */
+const BANNERS = [
+  { use: /\bbundleUrl\b/, line: 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
+  // Inside the executable only its first file can import what is outside: see build/executable-main.cjs.
+  {
+    use: /\bimport\((?!"\.\/)/,
+    line: "const importOutside = require.outside ?? ((address) => import (address));",
+  },
+];
+
 export interface Bundle {
-  /** The bundled program. */
+  /** The bundled program: what starts, and loads the other parts when they are needed. */
   readonly file: string;
+  /** The other parts, beside `file`, sorted. */
+  readonly parts: readonly string[];
   /** How many source files went in. */
   readonly inputs: number;
   /** The folders of the npm packages of which something went in (`node_modules/commander`), sorted. */
@@ -18,8 +36,8 @@ export interface Bundle {
 }
 
 /**
- * Bundles a program into `directory`/main.js, for the platform this runs on. CommonJS, because that is
- * what a single executable can hold; the native add-on goes beside it.
+ * Bundles a program into `directory`/main.js and a part for all that is imported only when it is needed, for the
+ * platform this runs on. CommonJS, because that is what a single executable can hold; the native add-on goes beside it.
  *
  * @throws {Error} when a file does not build or the add-on is not built for this platform
  */
@@ -27,14 +45,17 @@ export async function buildBundle(entry: string, directory: string): Promise<Bun
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   const file = join(directory, "main.js");
-  const { metafile } = await build({
-    entryPoints: [entry],
+  // Only modules can be split.
+  const { metafile, outputFiles } = await build({
+    entryPoints: { main: entry },
     // What the bundle says about where its parts come from begins here, and not at some machine's folder.
     absWorkingDir: root,
-    outfile: file,
+    outdir: directory,
     bundle: true,
+    splitting: true,
+    write: false,
     platform: "node",
-    format: "cjs",
+    format: "esm",
     target: "node24",
     metafile: true,
     legalComments: "none",
@@ -44,16 +65,38 @@ export async function buildBundle(entry: string, directory: string): Promise<Bun
       "import.meta.dirname": "__dirname",
       "import.meta.url": "bundleUrl",
     },
-    banner: { js: 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
-    plugins: [addonBesideBundle],
+    plugins: [addonBesideBundle, childProcessOnDemand],
   });
+  let bytes = 0;
+  for (const { path, text } of outputFiles) {
+    const code = await commonJs(text, basename(path));
+    writeFileSync(path, code);
+    bytes += code.length;
+  }
   // The nearest package.json above may say that .js files are modules.
   writeFileSync(join(directory, "package.json"), '{ "type": "commonjs" }\n');
   const inputs = Object.keys(metafile.inputs);
   if (inputs.some((input) => input.includes("node_modules/classic-level/"))) {
     copyFileSync(addonOf(process.platform, process.arch), join(directory, ADDON));
   }
-  return { file, inputs: inputs.length, packages: packagesOf(inputs), bytes: statSync(file).size };
+  const parts = outputFiles.map(({ path }) => path).filter((path) => path !== file);
+  return { file, parts: parts.sort(), inputs: inputs.length, packages: packagesOf(inputs), bytes };
+}
+
+/** A part as CommonJS. */
+async function commonJs(text: string, name: string): Promise<string> {
+  const { code } = await transform(text, {
+    format: "cjs",
+    platform: "node",
+    target: "node24",
+    sourcefile: name,
+    legalComments: "none",
+    logLevel: "warning",
+    banner: [STRICT, ...BANNERS.filter(({ use }) => use.test(text)).map(({ line }) => line)].join("\n"),
+  });
+  return code
+    .replaceAll(IMPORT_OF_PART, "Promise.resolve().then(() => require($1))")
+    .replaceAll(IMPORT, "importOutside(");
 }
 
 function packagesOf(inputs: readonly string[]): string[] {
@@ -76,6 +119,22 @@ const addonBesideBundle: Plugin = {
         const addon = { exports: {} };
         process.dlopen(addon, join(process.env.VERNEMQ_LIB_DIR || beside, "${ADDON}"));
         module.exports = addon.exports;`,
+    }));
+  },
+};
+
+/** commander starts other programs only for commands that are programs of their own, of which there are none here. */
+const childProcessOnDemand: Plugin = {
+  name: "child-process-on-demand",
+  setup({ onResolve, onLoad }) {
+    const namespace = "on-demand";
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      /[\\/]node_modules[\\/]commander[\\/]/.test(importer)
+        ? { path: "child_process", namespace }
+        : undefined,
+    );
+    onLoad({ filter: /./, namespace }, () => ({
+      contents: 'exports.spawn = (...words) => require("node:child_process").spawn(...words);',
     }));
   },
 };

@@ -127,6 +127,21 @@ describe("the release", () => {
     await installed.expect("vernemq", ["stop"], "ok\n");
   });
 
+  it("loads a plugin that lies outside", async () => {
+    const extra = join(installed.directory, "etc/conf.d/plugin.conf");
+    const plugins = temporaryDirectory();
+    writeFileSync(join(plugins, "mine.js"), "export const hooks = { on_client_gone() {} };\n");
+    writeFileSync(extra, `plugins.mine = on\nplugins.mine.path = ${plugins}\n`);
+    await installed.start();
+    await installed.expect(
+      "vmq-admin",
+      ["plugin", "show", "--plugin=mine", "--format=csv"],
+      /on_client_gone/,
+    );
+    await installed.expect("vernemq", ["stop"], "ok\n");
+    rmSync(extra);
+  });
+
   it("makes password files", async () => {
     const file = join(installed.directory, "etc/users");
     const bin = join(installed.directory, "bin/vmq-passwd");

@@ -48,7 +48,7 @@ describe("an executable", () => {
       platform,
       base: baseBinary(root, platform),
       generator: generatorRuntime(root, platform.version),
-      bundle: join(directory, "program.js"),
+      main: join(directory, "program.js"),
       assets: { hello: join(directory, "hello.txt") },
       output,
       scratch: join(directory, "scratch"),
