@@ -3,8 +3,6 @@ import type { ListenerKind } from "../config/schema/listener/kind.ts";
 import type { IntakeStage } from "./intake-stage.ts";
 import type { ListenerServices } from "./mqtt-listener.ts";
 import { ProxyStage } from "./proxy/proxy-stage.ts";
-import { tlsStage } from "./tls/handshake-stage.ts";
-import { WebSocketStage } from "./websocket/websocket-stage.ts";
 
 /** A kind of listener for MQTT. */
 export interface MqttKind {
@@ -12,20 +10,30 @@ export interface MqttKind {
   readonly type: "mqtt" | "mqtts" | "mqttws" | "mqttwss";
   /** The packets are the bytes of the accepted socket, which may be read into the static buffer. */
   readonly plain: boolean;
-  /** The stages of one listener, in their order. Called once per listener; reads no files (see `IntakeStage.open`). */
-  stages(configuration: ListenerConfiguration, services: ListenerServices): readonly IntakeStage[];
+  /**
+   * The stages of one listener, in their order. Called once per listener; reads no files (see `IntakeStage.open`). TLS
+   * and WebSocket are loaded with the first listener that has them: a start without them does not wait for them.
+   */
+  stages(configuration: ListenerConfiguration, services: ListenerServices): Promise<readonly IntakeStage[]>;
 }
 
 const kinds: ReadonlyMap<ListenerKind, MqttKind> = new Map<ListenerKind, MqttKind>([
-  ["tcp", { type: "mqtt", plain: true, stages: proxyStages }],
+  [
+    "tcp",
+    {
+      type: "mqtt",
+      plain: true,
+      stages: (configuration) => Promise.resolve(proxyStages(configuration)),
+    },
+  ],
   [
     "ssl",
     {
       type: "mqtts",
       plain: false,
-      stages: (configuration, services) => [
+      stages: async (configuration, services) => [
         ...proxyStages(configuration),
-        tlsStage(configuration, services, ["mqtt"]),
+        await tls(configuration, services, "mqtt"),
       ],
     },
   ],
@@ -34,9 +42,9 @@ const kinds: ReadonlyMap<ListenerKind, MqttKind> = new Map<ListenerKind, MqttKin
     {
       type: "mqttws",
       plain: false,
-      stages: (configuration, services) => [
+      stages: async (configuration, services) => [
         ...proxyStages(configuration),
-        new WebSocketStage(configuration, services.limits),
+        await webSocket(configuration, services),
       ],
     },
   ],
@@ -45,10 +53,10 @@ const kinds: ReadonlyMap<ListenerKind, MqttKind> = new Map<ListenerKind, MqttKin
     {
       type: "mqttwss",
       plain: false,
-      stages: (configuration, services) => [
+      stages: async (configuration, services) => [
         ...proxyStages(configuration),
-        tlsStage(configuration, services, ["http/1.1"]),
-        new WebSocketStage(configuration, services.limits),
+        await tls(configuration, services, "http/1.1"),
+        await webSocket(configuration, services),
       ],
     },
   ],
@@ -57,6 +65,23 @@ const kinds: ReadonlyMap<ListenerKind, MqttKind> = new Map<ListenerKind, MqttKin
 /** The header of the PROXY protocol comes before everything else, or not at all. */
 function proxyStages({ proxy }: ListenerConfiguration): readonly IntakeStage[] {
   return proxy.proxyProtocol ? [new ProxyStage(proxy.useCommonNameAsUsername)] : [];
+}
+
+async function tls(
+  configuration: ListenerConfiguration,
+  services: ListenerServices,
+  protocol: string,
+): Promise<IntakeStage> {
+  const { tlsStage } = await import("./tls/handshake-stage.ts");
+  return tlsStage(configuration, services, [protocol]);
+}
+
+async function webSocket(
+  configuration: ListenerConfiguration,
+  { limits }: ListenerServices,
+): Promise<IntakeStage> {
+  const { WebSocketStage } = await import("./websocket/websocket-stage.ts");
+  return new WebSocketStage(configuration, limits);
 }
 
 /** How connections of this kind become sessions; undefined for kinds that do not speak MQTT or do not work yet. */

@@ -91,7 +91,7 @@ export class Listeners {
     for (const listener of configured) {
       if (mqttKind(listener.kind) === undefined) continue;
       try {
-        this.#entries.push(this.#make(listener, configured));
+        this.#entries.push(await this.#make(listener, configured));
       } catch (error) {
         problems.push(...problemsOf(listener, error));
       }
@@ -156,7 +156,7 @@ export class Listeners {
   /** Starts one more listener. Rejects with the reason why it cannot be. */
   async start(listener: ListenerConfiguration): Promise<ListenerEntry> {
     const all = [listener, ...this.#entries.map(({ configuration }) => configuration)];
-    const entry = this.#make(listener, all);
+    const entry = await this.#make(listener, all);
     try {
       await this.#listen(entry);
     } catch (error) {
@@ -211,7 +211,10 @@ export class Listeners {
     this.#parts.log.info("listener", `listening for MQTT on ${rules.address}${port} (${listener.name})`);
   }
 
-  #make(listener: ListenerConfiguration, all: readonly ListenerConfiguration[]): ListenerEntry {
+  async #make(
+    listener: ListenerConfiguration,
+    all: readonly ListenerConfiguration[],
+  ): Promise<ListenerEntry> {
     const { configuration, plugins } = this.#parts;
     const kind = mqttKind(listener.kind);
     if (kind === undefined) throw new Error(`this version has no ${listener.kind} listeners`);
@@ -233,7 +236,7 @@ export class Listeners {
         maxConnections: listener.maxConnections,
         writeLimit: configuration.get("max_write_buffer"),
         staticRead: kind.plain && configuration.get("static_read_buffer"),
-        stages: kind.stages(listener, this.#services),
+        stages: await kind.stages(listener, this.#services),
       },
       (connection) => new Session(services, connection, procedures),
       this.#services,
