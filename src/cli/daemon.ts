@@ -3,29 +3,14 @@ import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isSea } from "node:sea";
 import { setTimeout as delay } from "node:timers/promises";
-import { askInfo, NotRespondingError, NotRunningError, request } from "../admin/control-client.ts";
-import type { NodeInfo } from "../admin/control-protocol.ts";
-import { nodeName } from "./node-name.ts";
+import { NotRunningError, request } from "../admin/control-client.ts";
 import { openFilesLimit, openFilesWarning } from "./open-files.ts";
 import { type Places, placeArguments } from "./places.ts";
+import { ask, complainNotResponding } from "./presence.ts";
 
 const POLL_MS = 25;
 /** A node that has not ended this long after it was told to is reported. */
 const STOP_TIMEOUT_MS = 600_000;
-
-/** Who serves there; undefined when nobody does or it does not answer. */
-async function ask({ directories }: Places): Promise<NodeInfo | undefined> {
-  try {
-    return await askInfo(directories.run);
-  } catch (error) {
-    if (error instanceof NotRespondingError) return undefined;
-    throw error;
-  }
-}
-
-async function complainNotResponding(where: Places): Promise<void> {
-  process.stderr.write(`Node '${await nodeName(where)}' not responding to pings.\n`);
-}
 
 function startTimeout(): number {
   const seconds = Number(process.env.WAIT_FOR_ERLANG ?? "15");
@@ -147,26 +132,4 @@ export async function restart(where: Places, mainFile: string): Promise<number> 
     if (status !== 0) return status;
   }
   return start(where, mainFile);
-}
-
-/** `vernemq ping`. */
-export async function ping(where: Places): Promise<number> {
-  const info = await ask(where);
-  if (info?.state === "running") {
-    process.stdout.write("pong\n");
-    return 0;
-  }
-  await complainNotResponding(where);
-  return 1;
-}
-
-/** `vernemq getpid`. */
-export async function getpid(where: Places): Promise<number> {
-  const info = await ask(where);
-  if (info === undefined) {
-    process.stderr.write("Node is not running!\n");
-    return 1;
-  }
-  process.stdout.write(`${info.pid}\n`);
-  return 0;
 }

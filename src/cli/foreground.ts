@@ -4,6 +4,7 @@ import type { Admin } from "../admin/admin.ts";
 import { AlreadyRunningError, ControlServer } from "../admin/control-server.ts";
 import { createAdmin } from "../admin/node-admin.ts";
 import type { AdminPorts } from "../admin/ports.ts";
+import { type LoadResult, loadConfiguration } from "../config/load.ts";
 import type { Overlay } from "../config/overlay.ts";
 import { VERSION } from "../config/version.ts";
 import { developmentNotice } from "./development-notice.ts";
@@ -48,11 +49,12 @@ export async function runForeground(options: ForegroundOptions): Promise<number>
 async function controlled(options: ForegroundOptions, serviceManager: ServiceManager): Promise<number> {
   const { places, stderr } = options;
   const stopped = Promise.withResolvers<string>();
+  const loaded = loadConfiguration({ ...places, env: options.env, overlay: options.overlay });
   let control: ControlServer;
   try {
     control = await ControlServer.open({
       runDirectory: places.directories.run,
-      node: await configuredName({ ...places, env: options.env, overlay: options.overlay }),
+      node: configuredName(loaded),
       version: VERSION,
       onStop: () => stopped.resolve("vernemq stop"),
     });
@@ -65,7 +67,7 @@ async function controlled(options: ForegroundOptions, serviceManager: ServiceMan
   const release = options.signals.onStop((signal) => stopped.resolve(signal));
   serviceManager.status("loading what is stored");
   try {
-    return await serve(options, control, stopped.promise, serviceManager);
+    return await serve(options, loaded, control, stopped.promise, serviceManager);
   } finally {
     release();
     await control.close();
@@ -74,6 +76,7 @@ async function controlled(options: ForegroundOptions, serviceManager: ServiceMan
 
 async function serve(
   options: ForegroundOptions,
+  loaded: LoadResult,
   control: ControlServer,
   stopped: Promise<string>,
   serviceManager: ServiceManager,
@@ -85,6 +88,7 @@ async function serve(
       ...places,
       env: options.env,
       overlay: options.overlay,
+      loaded,
       ...(options.writeLog && { writeLog: options.writeLog }),
     });
   } catch (error) {

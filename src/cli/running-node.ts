@@ -1,4 +1,5 @@
 import type { AdminPorts } from "../admin/ports.ts";
+import type { LoadResult } from "../config/load.ts";
 import type { Overlay } from "../config/overlay.ts";
 import type { RootLogger } from "../log/logger.ts";
 import type { Places } from "./places.ts";
@@ -8,6 +9,8 @@ export interface StartOptions extends Places {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What a container's environment adds to the configuration. */
   readonly overlay?: Overlay | undefined;
+  /** The configuration of these places and this environment, as it is at the start. */
+  readonly loaded: LoadResult;
   /** Lines for standard output go here instead (the prompt of `vernemq console`). */
   readonly writeLog?: (text: string) => void;
 }

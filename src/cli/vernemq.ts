@@ -149,11 +149,11 @@ function program(mainFile: string, status: Status): Command {
     return running(attach(where("running node")));
   });
   command("ping", "ask the broker whether it is there").action(async () => {
-    const { ping } = await import("./daemon.ts");
+    const { ping } = await import("./presence.ts");
     return running(ping(where("running node")));
   });
   command("getpid", "print the process id of the running broker").action(async () => {
-    const { getpid } = await import("./daemon.ts");
+    const { getpid } = await import("./presence.ts");
     return running(getpid(where("running node")));
   });
   command("version", "print the version").action(() => {

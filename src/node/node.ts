@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { systemClock } from "../clock/clock.ts";
 import { TimerWheel } from "../clock/timer-wheel.ts";
 import { reportLines } from "../config/commands.ts";
-import { type LoadRequest, loadConfiguration } from "../config/load.ts";
+import type { LoadRequest } from "../config/load.ts";
 import { runtimeSettings } from "../config/runtime-settings.ts";
 import { VERSION } from "../config/version.ts";
 import { createLogger, type RootLogger } from "../log/logger.ts";
@@ -40,9 +40,8 @@ const TICK = 100;
 
 /** Starts a node and resolves when it serves. Rejects with a `StartError` for what its user can mend. */
 export async function startNode(options: StartOptions) {
-  const { confFile, env, directories: installed, given, overlay } = options;
+  const { confFile, env, directories: installed, given, overlay, loaded, writeLog } = options;
   const request: LoadRequest = { confFile, env, directories: installed, given, overlay };
-  const loaded = loadConfiguration(request);
   if (!loaded.ok) throw new StartError(reportLines(loaded));
   const { configuration, warnings } = loaded;
   const { directories } = configuration;
@@ -52,7 +51,7 @@ export async function startNode(options: StartOptions) {
   } catch (error) {
     throw new StartError([`error: the data or log directory cannot be used: ${reasonOf(error)}`]);
   }
-  const log = createLogger(logOptions(configuration, options.writeLog), systemClock);
+  const log = createLogger(logOptions(configuration, writeLog), systemClock);
   for (const { text } of warnings) log.warning("configuration", text);
   const metrics = new Metrics();
   const { counters } = metrics;

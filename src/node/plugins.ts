@@ -1,7 +1,6 @@
 import type { Configuration } from "../config/configuration.ts";
-import { findKey } from "../config/key-index.ts";
 import { pluginSettings } from "../config/plugin-settings.ts";
-import { type Key, schema } from "../config/schema/schema.ts";
+import { allOptions, type Key, schema } from "../config/schema/schema.ts";
 import type { Logger } from "../log/logger.ts";
 import { PluginManager } from "../plugin/manager.ts";
 import type { PluginSetting } from "../plugin/plugin.ts";
@@ -66,5 +65,5 @@ export function createPlugins(configuration: Configuration, log: Logger): NodePl
 
 /** Whether a key is that of an option that can be changed at run time. Patterns with free words never can. */
 function isRuntimeKey(key: string): key is Key {
-  return findKey(key)?.option.runtime === true && !key.includes("$");
+  return allOptions.get(key)?.runtime === true && !key.includes("$");
 }

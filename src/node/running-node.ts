@@ -2,6 +2,7 @@ import type { Clock } from "../clock/clock.ts";
 import type { TimerWheel } from "../clock/timer-wheel.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { Directories } from "../config/directories.ts";
+import type { LoadResult } from "../config/load.ts";
 import type { Overlay } from "../config/overlay.ts";
 import type { RootLogger } from "../log/logger.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -20,6 +21,8 @@ export interface StartOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What goes after the files of the configuration. */
   readonly overlay?: Overlay | undefined;
+  /** What all that gave at first. */
+  readonly loaded: LoadResult;
   /** Lines for standard output go here instead (the prompt of `vernemq console`). */
   readonly writeLog?: (text: string) => void;
 }
