@@ -1,9 +1,10 @@
 /**
  * How long the built release takes until it accepts connections, and its commands to answer:
  *
- *     npm run build && node test/bench/startup.ts [--rounds 15] [--subscriptions 1000000]
+ *     npm run build && node test/bench/startup.ts [--rounds 15] [--subscriptions 1000000] [--executable PATH]
  *
- * With --subscriptions a store of that many persistent subscriptions is made first (a thousand of each session).
+ * With --subscriptions a store of that many persistent subscriptions is made first (a thousand of each session). With
+ * --executable another one than that of the checkout is measured.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -15,11 +16,15 @@ import { ensureRelease } from "../../scripts/build/release-tree.ts";
 import { freePort, temporaryDirectory } from "../support/processes.ts";
 
 const { values } = parseArgs({
-  options: { rounds: { type: "string", default: "15" }, subscriptions: { type: "string", default: "0" } },
+  options: {
+    rounds: { type: "string", default: "15" },
+    subscriptions: { type: "string", default: "0" },
+    executable: { type: "string" },
+  },
 });
 const rounds = Number(values.rounds);
 const root = dirname(dirname(import.meta.dirname));
-const { executable } = await ensureRelease(root);
+const executable = values.executable ?? (await ensureRelease(root)).executable;
 const directory = temporaryDirectory("vernemq-startup-");
 const port = await freePort();
 mkdirSync(join(directory, "etc"));
