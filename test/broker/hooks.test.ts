@@ -185,7 +185,7 @@ describe("hooks", { skip: oursOnly }, async () => {
       for (let i = 0; i < 20; i++) await client.publish(topic, `${i}`, { qos: 1 });
       assert.ok(performance.now() - started >= 700, "20 messages at 10 a second, 10 of them at once");
       await client.expectDisconnect(0xa0);
-      assert.ok(performance.now() - started >= 2000);
+      assert.ok(performance.now() - started >= 1900, "two seconds, with the grain of the timers");
     });
   }
 

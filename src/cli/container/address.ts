@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { hostname, type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import type { Environment } from "./variables.ts";
 
@@ -43,6 +44,10 @@ function defaultInterface(routes: string): string | undefined {
  */
 export function containerAddress(env: Environment, network: Network): ContainerAddress {
   const given = env.DOCKER_IP_ADDRESS?.trim();
+  if (given && isIP(given) === 0) {
+    const problem = `${given} is not an address; allowed: an IPv4 or IPv6 address`;
+    return { ok: false, variable: "DOCKER_IP_ADDRESS", problem };
+  }
   if (given) return { ok: true, address: given, host: isAny(given) ? network.hostName : given };
   const wanted = env.DOCKER_NET_INTERFACE?.trim();
   const name = wanted || defaultInterface(network.routes);
