@@ -2,6 +2,8 @@
 
 import { chmodSync, copyFileSync, cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { schemaFile } from "../../src/config/generate/schema-file.ts";
+import { VERSION } from "../../src/config/version.ts";
 import { addonOf } from "../bundle/bundle.ts";
 import type { Platform } from "./platform.ts";
 
@@ -23,7 +25,7 @@ export interface TreeOptions {
 /** Lays out everything but the executable, which is then made in place at the path that is returned. */
 export function layOutTree({ root, platform, directory }: TreeOptions): string {
   rmSync(directory, { recursive: true, force: true });
-  for (const folder of ["bin", "etc/conf.d", "data", "log", "lib", "share/doc/guides"])
+  for (const folder of ["bin", "etc/conf.d", "data", "log", "lib", "share/doc/guides", "share/schema"])
     mkdirSync(join(directory, folder), { recursive: true });
   const copy = (from: string, to: string): void => {
     copyFileSync(join(root, from), join(directory, to));
@@ -32,6 +34,7 @@ export function layOutTree({ root, platform, directory }: TreeOptions): string {
   for (const file of ["vernemq.conf", "vmq.acl"]) copy(join("etc", file), join("etc", file));
   for (const file of ["README.md", "CHANGELOG.md"]) copy(file, join("share/doc", file));
   copy("LICENSE", "share/LICENSE");
+  writeFileSync(join(directory, "share/schema/vernemq.json"), schemaFile(VERSION));
   cpSync(join(root, "docs"), join(directory, "share/doc/guides"), { recursive: true });
   copyFileSync(addonOf(platform.platform, platform.arch), join(directory, "lib/classic-level.node"));
   chmodSync(join(directory, "lib/classic-level.node"), 0o644);

@@ -54,6 +54,7 @@ it("a release has the same bytes when it is made again, sums that fit, and an ar
     "log",
     "share/3rd-party-licenses.txt",
     "share/LICENSE",
+    "share/schema/vernemq.json",
   ])
     assert.ok(existsSync(join(tree, path)), path);
 });
