@@ -39,6 +39,8 @@ const ARCHIVE_PLATFORM = { linux: "linux", darwin: "darwin", win32: "win" } as c
  */
 const RUNTIME_ARGUMENTS = [
   "--max-semi-space-size=16",
+  // Left to itself it begins with 1 MB, and a start copies what it has made so far three times.
+  "--min-semi-space-size=8",
   "--max-old-space-size-percentage=50",
   // Whoever may send the process SIGUSR1 would open a port through which everything in it can be read.
   "--disable-sigusr1",

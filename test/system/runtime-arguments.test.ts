@@ -59,6 +59,7 @@ describe("an executable", () => {
     const told = await ask(["a", "--b"]);
     assert.deepEqual(told.flags, [
       "--max-semi-space-size=16",
+      "--min-semi-space-size=8",
       "--max-old-space-size-percentage=50",
       "--disable-sigusr1",
     ]);
