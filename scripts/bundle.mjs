@@ -1,4 +1,4 @@
-// npm run bundle: set-up if needed, then src/main.ts and all it imports as one file, _build/bundle/main.js.
+// npm run bundle: set-up if needed, then src/main.ts and all it imports in _build/bundle: main.js and its parts.
 
 import { join } from "node:path";
 import { become, root } from "./setup/runtime.mjs";
