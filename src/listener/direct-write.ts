@@ -1,21 +1,14 @@
 import type { Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
 import type { ByteStream } from "./byte-stream.ts";
+import { type WriteRequests, writeRequests } from "./write-requests.ts";
 
 /** The part of a socket's handle that writes: 0 or a negative error number. */
 interface WriteHandle {
   writeBuffer(request: object, bytes: Uint8Array): number;
 }
 
-/** What the runtime needs for a write that the kernel does not take at once. */
-interface Requests {
-  make(): object;
-  /** Whether the last write is under way and has taken its request. */
-  used(): boolean;
-}
-
-const requests = findRequests();
-let spare = requests?.make() ?? {};
+let spare = writeRequests?.make() ?? {};
 
 /**
  * Lets a connection write to the socket's handle, without what a stream does for each write: nearly always the kernel
@@ -24,16 +17,18 @@ let spare = requests?.make() ?? {};
  */
 export function writeDirectly(socket: Socket): ByteStream {
   const handle: unknown = Reflect.get(socket, "_handle");
-  return requests !== null && isWriteHandle(handle) ? new DirectSocket(socket, handle, requests) : socket;
+  return writeRequests !== null && isWriteHandle(handle)
+    ? new DirectSocket(socket, handle, writeRequests)
+    : socket;
 }
 
 class DirectSocket implements ByteStream {
   readonly #socket: Socket;
   readonly #handle: WriteHandle;
-  readonly #requests: Requests;
+  readonly #requests: WriteRequests;
   writableLength = 0;
 
-  constructor(socket: Socket, handle: WriteHandle, made: Requests) {
+  constructor(socket: Socket, handle: WriteHandle, made: WriteRequests) {
     this.#socket = socket;
     this.#handle = handle;
     this.#requests = made;
@@ -102,29 +97,4 @@ function isWriteHandle(handle: unknown): handle is WriteHandle {
   return (
     typeof handle === "object" && handle !== null && typeof Reflect.get(handle, "writeBuffer") === "function"
   );
-}
-
-/** What the runtime's own sockets work with, or null where it is not as expected. */
-function findRequests(): Requests | null {
-  const binding: unknown = Reflect.get(process, "binding");
-  if (typeof binding !== "function") return null;
-  let parts: unknown;
-  try {
-    parts = Reflect.apply(binding, process, ["stream_wrap"]);
-  } catch {
-    return null;
-  }
-  if (typeof parts !== "object" || parts === null) return null;
-  const request: unknown = Reflect.get(parts, "WriteWrap");
-  const state: unknown = Reflect.get(parts, "streamBaseState");
-  const lastWasAsync: unknown = Reflect.get(parts, "kLastWriteWasAsync");
-  if (typeof request !== "function" || !(state instanceof Int32Array)) return null;
-  if (typeof lastWasAsync !== "number" || !(lastWasAsync >= 0 && lastWasAsync < state.length)) return null;
-  return {
-    make: (): object => {
-      const made: unknown = Reflect.construct(request, []);
-      return typeof made === "object" && made !== null ? made : {};
-    },
-    used: () => state[lastWasAsync] !== 0,
-  };
 }

@@ -20,6 +20,7 @@ import { LOCAL_PEER, SocketPeer } from "./socket-peer.ts";
 import { acceptWithStaticRead } from "./static-read.ts";
 import type { TlsDirectory } from "./tls/tls-directory.ts";
 import { clearSocketPath } from "./unix-socket.ts";
+import { writeInTurn } from "./write-in-turn.ts";
 
 /** Connections that may wait to be accepted. */
 const BACKLOG = 4096;
@@ -171,7 +172,7 @@ export class MqttListener implements Listener, ArrivalOwner, ConnectionOwner {
       return;
     }
     const connection = wrapped
-      ? this.#connect(socket, arrival.peer, this.#layered)
+      ? this.#connect(writeInTurn(socket), arrival.peer, this.#layered)
       : this.#connect(staticRead ? writeDirectly(socket) : socket, arrival.peer, this.#plain);
     handOver(socket, connection);
     if (rest !== null) connection.received(rest, rest.length);
