@@ -130,16 +130,9 @@ describe("the Debian package", { skip }, () => {
     assert.equal((await system.run("pgrep -u vernemq")).stdout, "");
     assert.equal(
       await system.sh("ls /usr/lib | grep vernemq || ls /etc/vernemq /var/lib/vernemq"),
-      [
-        "/etc/vernemq:",
-        "conf.d",
-        "vernemq.conf",
-        "vmq.acl",
-        "vmq.passwd",
-        "",
-        "/var/lib/vernemq:",
-        "msgstore",
-      ].join("\n"),
+      ["/etc/vernemq:", "vernemq.conf", "vmq.acl", "vmq.passwd", "", "/var/lib/vernemq:", "msgstore"].join(
+        "\n",
+      ),
     );
     await system.sh("dpkg -P vernemq");
     const left =

@@ -193,6 +193,16 @@ describe("the service", { skip }, () => {
     assert.ok(heap !== undefined && heap >= 2 ** 29 && heap < 2 ** 29 + 2 ** 27, answer);
   });
 
+  it("comes back with the package, and with what it had stored", async () => {
+    await system.sh("dpkg -r vernemq");
+    assert.equal((await system.run("pgrep -u vernemq")).stdout, "");
+    assert.notEqual((await system.run("systemctl start vernemq")).code, 0);
+    await system.sh("dpkg -i /root/vernemq.deb");
+    assert.equal(await property("ActiveState"), "active");
+    assert.equal(await property("UnitFileState"), "enabled");
+    assert.equal(await system.sh(`mosquitto_sub ${AS_ALICE} -t kept -C 1 -W 20`), "safe");
+  });
+
   it("ends with the package", async () => {
     await system.sh("dpkg -P vernemq");
     assert.equal(
