@@ -209,9 +209,10 @@ describe("resources", () => {
   test("a fan-out that is larger than everybody's pace", async () => {
     await attack(async () => {
       const topic = suite.name();
-      const readers = await Promise.all(Array.from({ length: 200 }, async () => await suite.connect()));
+      const readers = await Promise.all(Array.from({ length: 120 }, async () => await suite.connect()));
       for (const reader of readers) await reader.subscribe(topic, 0);
-      for (const reader of readers.slice(100)) reader.socket.pause();
+      // Few who read: they share this process with the fresh clients, which must not wait for what these have to read.
+      for (const reader of readers.slice(20)) reader.socket.pause();
       const publisher = await suite.connect();
       const payload = Buffer.alloc(10_000, "x");
       for (let i = 0; i < 300; i++) {
