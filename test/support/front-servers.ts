@@ -1,5 +1,5 @@
 /** Other people's servers in front of a broker, and a browser: haproxy, nginx, Chromium. Each on free ports of its own. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { ended, portOpen, removeDirectory, run, startProcess, temporaryDirectory } from "./processes.ts";
@@ -86,8 +86,10 @@ export async function runInBrowser(
   const port = await listenAnywhere(server);
   const directory = temporaryDirectory();
   let output = "";
+  // Debian's command is a script that stays between: a signal would end it and leave the browser.
+  const debian = "/usr/lib/chromium/chromium-headless-shell";
   const child = startProcess(
-    "chromium-headless-shell",
+    existsSync(debian) ? debian : "chromium-headless-shell",
     [
       "--no-sandbox",
       "--disable-gpu",
