@@ -1,10 +1,11 @@
-/** The brokers a benchmark compares: ours, Mosquitto, any command, or one that runs already. */
+/** The brokers a benchmark compares: ours, Mosquitto, the bare one, any command, or one that runs already. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkout, mosquittoPath } from "../support/broker.ts";
 import { Authority } from "../support/certificates.ts";
 import { ended, freePort, portOpen, removeDirectory, temporaryDirectory } from "../support/processes.ts";
+import { hasReference } from "./references.ts";
 import type { Row } from "./rows.ts";
 
 /** How a broker is started for one run; `directory` is fresh, or that of the run before on a restart. */
@@ -16,6 +17,8 @@ export interface BrokerSpec {
   pid: number | undefined;
   /** Writes what it needs into the directory and gives the shell command; undefined: it runs already. */
   command: ((directory: string, port: number, row: Row) => string) | undefined;
+  /** Whether it can do a row; undefined: all. */
+  serves?: (row: Row) => boolean;
 }
 
 function quote(text: string): string {
@@ -109,14 +112,22 @@ function mosquitto(directory: string, port: number, row: Row): string {
   return `${quote(mosquittoPath)} -c ${quote(conf)}`;
 }
 
+/** The bare broker: plain TCP, MQTT 3.1.1, for the rows that have a reference of it. */
+function bare(_directory: string, port: number): string {
+  const file = join(checkout, "test", "bench", "bare", "broker.ts");
+  return `${quote(process.execPath)} --max-semi-space-size=16 ${quote(file)} ${port}`;
+}
+
 /**
- * Reads a broker from the command line: `vernemq`, `mosquitto`, `NAME,COMMAND` with `{dir}` and `{port}`
+ * Reads a broker from the command line: `vernemq`, `mosquitto`, `bare`, `NAME,COMMAND` with `{dir}` and `{port}`
  * in it, `NAME,HOST:PORT` or `NAME,HOST:PORT,PID` of one that runs. Throws on anything else.
  */
 export function parseBroker(text: string): BrokerSpec {
   const base = { host: "127.0.0.1", port: undefined, pid: undefined };
   if (text === "vernemq") return { ...base, name: text, command: vernemq };
   if (text === "mosquitto") return { ...base, name: text, command: mosquitto };
+  if (text === "bare")
+    return { ...base, name: text, command: bare, serves: (row) => hasReference(row, "bare") };
   const running = /^([^,]+),([^,\s]+):(\d+)(?:,(\d+))?$/.exec(text);
   if (running !== null) {
     const [, name = "", host = "", port = "", pid] = running;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseBroker } from "./brokers.ts";
-import { judge, median, type Runs, table } from "./report.ts";
+import { floorTable, judge, median, type Runs, table } from "./report.ts";
 import { cpuMicros, type Result, rows } from "./rows.ts";
 
 function runs(entries: Record<string, Record<string, Result[]>>): Runs {
@@ -42,6 +42,39 @@ test("floors pass, fail, and are open when the other side is missing", () => {
   ]);
 });
 
+test("absolute floors are scaled by the bare broker, else by Mosquitto, else not at all", () => {
+  // 0.4 µs per message, where the reference is 0.2.
+  const bare = p2p(1_000_000, 0.4 * 5);
+  const verdicts = judge(
+    rows,
+    runs({
+      p2p0: { vernemq: [p2p(1_000_000, 1.1 * 5)], mosquitto: [p2p(100, 1)], bare: [bare] },
+      p2p2: { vernemq: [p2p(1_000_000, 4.3 * 5)], mosquitto: [p2p(1_000_000, 72 * 5)] },
+      fanin1: { vernemq: [p2p(1_000_000, 2 * 5)], mosquitto: [p2p(1_000_000, 20 * 5)] },
+      connect: {
+        vernemq: [{ conns_per_s: 6100, kb_per_conn: 7.1 }],
+        mosquitto: [{ conns_per_s: 100 }],
+        bare: [{ conns_per_s: 14_500, kb_per_conn: 20 }],
+      },
+    }),
+    "vernemq",
+  );
+  const of = (row: string, floor: string) =>
+    verdicts.find((one) => one.row === row && one.floor.startsWith(floor));
+  assert.deepEqual(of("p2p0", "CPU")?.pass, false);
+  assert.deepEqual(of("p2p0", "CPU")?.scaled, { floor: "≤ 1.20 (bare: × 2.00)", pass: true });
+  assert.equal(of("p2p0", "rate")?.scaled, undefined);
+  assert.deepEqual(of("p2p2", "CPU")?.scaled, { floor: "≤ 4.20 (mosquitto: × 3.00)", pass: false });
+  assert.equal(of("fanin1", "CPU")?.scaled, undefined);
+  assert.deepEqual(of("connect", "conns_per_s")?.scaled, { floor: "≥ 6,000 (bare: × 0.50)", pass: true });
+  // Memory does not depend on how fast the machine is.
+  assert.equal(of("connect", "kb_per_conn")?.scaled, undefined);
+  assert.match(
+    floorTable(verdicts),
+    /\| p2p0 \| CPU ≤ 0\.6 µs\/message \| 1\.10 \| FAIL \| ≤ 1\.20 \(bare: × 2\.00\) \| pass \|/,
+  );
+});
+
 test("the table divides paired runs, the other way round for latencies", () => {
   const text = table(
     rows,
@@ -56,6 +89,8 @@ test("the table divides paired runs, the other way round for latencies", () => {
 
 test("brokers on the command line", () => {
   assert.equal(parseBroker("vernemq").name, "vernemq");
+  const serves = (name: string) => rows.filter((row) => parseBroker(name).serves?.(row) ?? true).length;
+  assert.deepEqual([serves("vernemq"), serves("bare")], [rows.length, 7]);
   const running = parseBroker("x,10.0.0.1:1883,77");
   assert.deepEqual([running.host, running.port, running.pid], ["10.0.0.1", 1883, 77]);
   const row = rows[0];

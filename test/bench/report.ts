@@ -1,4 +1,5 @@
 /** Medians, ratios and floors of a set of runs as markdown tables. */
+import { type Scale, scaleOf } from "./references.ts";
 import { cpuMicros, type Floor, field, lowerIsBetter, type Result, type Row } from "./rows.ts";
 
 /** Runs by row and broker; brokers in the order in which they were measured. */
@@ -88,6 +89,8 @@ export interface Verdict {
   measured: string;
   /** Undefined: what it compares with was not measured. */
   pass: boolean | undefined;
+  /** The floor as it would have been set on this machine; absent where that is not known or not needed. */
+  scaled?: { floor: string; pass: boolean };
 }
 
 /** Judges every floor of the rows for one broker. */
@@ -107,6 +110,7 @@ export function judge(rows: readonly Row[], runs: Runs, broker: string, yardstic
       verdicts.push({
         row: row.name,
         ...judgeOne(floor, row, ours, peer, other, (name) => of(name, broker)),
+        ...scaled(floor, row, ours, (name) => of(row.name, name)),
       });
     }
   }
@@ -183,11 +187,36 @@ function judgeOne(
   }
 }
 
+/** The verdict on an absolute floor with the speed of this machine taken into account. */
+function scaled(
+  floor: Floor,
+  row: Row,
+  ours: readonly Result[],
+  runsOf: (broker: string) => readonly Result[],
+): Pick<Verdict, "scaled"> {
+  if (floor.kind !== "cpu-at-most" && floor.kind !== "at-least" && floor.kind !== "at-most") return {};
+  const figure = floor.kind === "cpu-at-most" ? "cpu" : floor.field;
+  const value = figure === "cpu" ? cpuMedian(row, ours) : fieldMedian(ours, figure);
+  const scale: Scale | undefined = scaleOf(row, figure, runsOf, median);
+  if (value === undefined || scale === undefined) return {};
+  const limit = (floor.kind === "cpu-at-most" ? floor.micros : floor.value) * scale.factor;
+  const text = `${number(limit, 2)} (${scale.broker}: × ${scale.factor.toFixed(2)})`;
+  return {
+    scaled: {
+      floor: `${floor.kind === "at-least" ? "≥" : "≤"} ${text}`,
+      pass: floor.kind === "at-least" ? value >= limit : value <= limit,
+    },
+  };
+}
+
 export function floorTable(verdicts: readonly Verdict[]): string {
   const word = (pass: boolean | undefined) => (pass === undefined ? "not measured" : pass ? "pass" : "FAIL");
   return [
-    "| row | floor | measured | |",
-    "|---|---|---|---|",
-    ...verdicts.map((one) => `| ${one.row} | ${one.floor} | ${one.measured} | ${word(one.pass)} |`),
+    "| row | floor | measured | as it is | scaled to this machine | scaled |",
+    "|---|---|---|---|---|---|",
+    ...verdicts.map(
+      ({ row, floor, measured, pass, scaled: there }) =>
+        `| ${row} | ${floor} | ${measured} | ${word(pass)} | ${there?.floor ?? ""} | ${there === undefined ? "" : word(there.pass)} |`,
+    ),
   ].join("\n");
 }
