@@ -48,6 +48,7 @@ export class AclRules {
 
   /** Whether a rule allows publishing to a topic name. */
   mayPublish(identity: SessionIdentity, topic: string): boolean {
+    if (this.#everyone.write.coversEverything) return true;
     const levels = topicLevels(topic);
     const allows = ({ write }: Section) => write.covers(levels, identity);
     return this.#some(identity, allows);

@@ -48,7 +48,9 @@ test("a rule covers a filter exactly when it matches every topic that the filter
   fc.assert(
     fc.property(filter, filter, (rule, wanted) => {
       const expected = TOPICS.every((topic) => !filterMatches(wanted, topic) || ruleMatches(rule, topic));
-      assert.equal(treeOf(rule).covers(topicLevels(wanted), NOBODY), expected, `${rule} for ${wanted}`);
+      const tree = treeOf(rule);
+      assert.equal(tree.covers(topicLevels(wanted), NOBODY), expected, `${rule} for ${wanted}`);
+      assert.equal(tree.coversEverything, rule === "#");
       if (expected) covered++;
     }),
     { numRuns: 2000 },

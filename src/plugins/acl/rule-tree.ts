@@ -69,6 +69,11 @@ export class RuleTree {
     node.ends = true;
   }
 
+  /** Whether a rule `#` covers every topic name and filter. */
+  get coversEverything(): boolean {
+    return this.#root.endsBelow;
+  }
+
   /**
    * Whether one rule covers the topic name or filter with these levels. A name of the client only ever equals a whole
    * literal level: one made of wildcards or with a `/` in it matches nothing, and one that starts with `$` does not
