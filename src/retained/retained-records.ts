@@ -18,7 +18,7 @@ const FORMAT = 1;
 const QOS_MASK = 3;
 
 /** One record, opened. */
-class RecordView {
+export class RecordView {
   buffer: Buffer = Buffer.alloc(0);
   topicStart = 0;
   /** Where the topic ends and the properties begin; the payload follows them. */
@@ -28,6 +28,10 @@ class RecordView {
   qos = 0;
   /** Epoch milliseconds, 0 for never. */
   expiresAt = 0;
+
+  get bodyEnd(): number {
+    return this.bodyStart + this.propertyLength + this.payloadLength;
+  }
 }
 
 function unsigned32(buffer: Buffer, at: number): number {
@@ -41,6 +45,7 @@ function unsigned32(buffer: Buffer, at: number): number {
 export class RetainedRecords {
   private readonly arena = new RecordArena();
   private readonly view = new RecordView();
+  private readonly head = Buffer.alloc(STORED_HEADER);
 
   /** Bytes taken from the system. */
   get bytes(): number {
@@ -79,17 +84,17 @@ export class RetainedRecords {
     return address;
   }
 
-  /** The value to be stored: a copy. */
-  storedValue(address: number): Buffer {
-    const { buffer, bodyStart, propertyLength, payloadLength, qos, expiresAt } = this.open(address);
-    const size = propertyLength + payloadLength;
-    const value = Buffer.allocUnsafe(STORED_HEADER + size);
-    value[0] = FORMAT;
-    value[1] = qos;
-    value.writeUIntLE(expiresAt, 2, 6);
-    value.writeUInt32LE(propertyLength, 8);
-    buffer.copy(value, STORED_HEADER, bodyStart, bodyStart + size);
-    return value;
+  /**
+   * The first part of the value to be stored, in one reused buffer; the second one, properties and payload, is what
+   * `open` gives from `bodyStart` to `bodyEnd`.
+   */
+  storedHead(record: RecordView): Buffer {
+    const head = this.head;
+    head[0] = FORMAT;
+    head[1] = record.qos;
+    head.writeUIntLE(record.expiresAt, 2, 6);
+    head.writeUInt32LE(record.propertyLength, 8);
+    return head;
   }
 
   free(address: number): void {

@@ -37,9 +37,10 @@ class ManualStore implements Pick<MessageStore, "touch" | "records" | "uncommitt
       head: none,
       release: none,
       removeQueue: none,
-      putRecord: (table, key, value) => {
+      putRecord: none,
+      putRecordOf: (table, key, head, body, start, end) => {
         assert.equal(table, "retained");
-        this.table.set(key, value);
+        this.table.set(key, Buffer.concat([head, body.subarray(start, end)]));
       },
       deleteRecord: (table, key) => {
         assert.equal(table, "retained");

@@ -219,12 +219,17 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
 
   /** See `CommitParticipant`. */
   collect(batch: CommitBatch): void {
-    const { changed } = this;
+    const { changed, records } = this;
     this.changed = new Map();
     for (const [text, address] of changed) {
       const key = recordKey(this.mountpoint, text);
-      if (address === NONE) batch.deleteRecord("retained", key);
-      else batch.putRecord("retained", key, this.records.storedValue(address));
+      if (address === NONE) {
+        batch.deleteRecord("retained", key);
+      } else {
+        const record = records.open(address);
+        const head = records.storedHead(record);
+        batch.putRecordOf("retained", key, head, record.buffer, record.bodyStart, record.bodyEnd);
+      }
     }
     this.committing = this.waiting;
     this.committingBytes = this.waitingBytes;

@@ -144,9 +144,14 @@ export class Batch implements CommitBatch {
   }
 
   putRecord(table: RecordTable, key: string, value: Buffer): void {
+    this.putRecordOf(table, key, value, value, 0, 0);
+  }
+
+  putRecordOf(table: RecordTable, key: string, head: Buffer, body: Buffer, start: number, end: number): void {
     const values = this.#values;
-    values.reserve(value.length + CHECKSUM_BYTES);
-    values.bytes(value, 0, value.length);
+    values.reserve(head.length + end - start + CHECKSUM_BYTES);
+    values.bytes(head, 0, head.length);
+    values.bytes(body, start, end);
     this.#set.put(recordKey(table, key), seal(values));
   }
 

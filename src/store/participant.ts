@@ -68,6 +68,8 @@ export interface CommitBatch {
   removeQueue(queue: number): void;
   /** Puts a record (subscriber, group, retained message, will …) into a named table; key and value are opaque. */
   putRecord(table: RecordTable, key: string, value: Buffer): void;
+  /** The same with a value in two parts, `head` and `body[start, end)`; both are copied at once. */
+  putRecordOf(table: RecordTable, key: string, head: Buffer, body: Buffer, start: number, end: number): void;
   deleteRecord(table: RecordTable, key: string): void;
 }
 
