@@ -17,6 +17,11 @@ export class Topic {
   readonly reserved: boolean;
   /** Number of levels. */
   readonly depth: number;
+  /**
+   * Somebody holds it for the next time that the name comes: the topic table, or an alias. What is remembered by topic
+   * is worth remembering only then.
+   */
+  lasting: boolean;
   /** The cached route, set by the router and valid while its version is current. */
   route: TopicRoute | null;
 
@@ -25,6 +30,7 @@ export class Topic {
     this.bytes = bytes;
     this.reserved = bytes.length > 0 && bytes[0] === 0x24;
     this.depth = depth;
+    this.lasting = false;
     this.route = null;
   }
 }

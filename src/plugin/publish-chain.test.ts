@@ -10,7 +10,9 @@ import { Topic } from "./topics.ts";
 const IDENTITY: SessionIdentity = { username: "u", subscriberId: { mountpoint: "", clientId: "c" } };
 
 function topic(text: string): Topic {
-  return new Topic(text, Buffer.from(text), 1);
+  const made = new Topic(text, Buffer.from(text), 1);
+  made.lasting = true;
+  return made;
 }
 
 function chain(logger = new MemoryLogger()) {
@@ -84,6 +86,19 @@ test("a session's permission asks once per topic until the chain changes", () =>
   assert.equal(asked, 5);
   publish.replace([]);
   assert.equal(permission.allows(a), false);
+});
+
+test("a topic that nobody holds for the next time is asked about each time, and not remembered", () => {
+  const publish = chain();
+  let asked = 0;
+  publish.replace([{ plugin: "counting", call: next, decide: () => ++asked > 0 }]);
+  const permission = new PublishPermission(IDENTITY, publish);
+  const [a, passing] = [topic("a"), new Topic("b", Buffer.from("b"), 1)];
+  for (let round = 0; round < 3; round++) {
+    assert.equal(permission.allows(passing), true);
+    assert.equal(permission.allows(a), true);
+  }
+  assert.equal(asked, 4);
 });
 
 test("a session remembers a bounded number of topics and stays right beyond", () => {

@@ -11,7 +11,7 @@ export interface TopicDecider {
 }
 
 /**
- * What one session may publish to, remembered per interned topic. For chains that decide by the topic alone
+ * What one session may publish to, remembered per interned topic that lasts. For chains that decide by the topic alone
  * (`PublishChain.byTopic`); a known topic costs one comparison or one look-up, and nothing is allocated.
  */
 export class PublishPermission {
@@ -48,7 +48,7 @@ export class PublishPermission {
     let answer = this.#known?.get(topic);
     if (answer === undefined) {
       answer = this.#chain.decide(this.#identity, topic);
-      if (this.#lastTopic !== null) this.#remember(topic, answer);
+      if (topic.lasting && this.#lastTopic !== null) this.#remember(topic, answer);
     }
     this.#lastTopic = topic;
     this.#lastAnswer = answer;
@@ -58,7 +58,7 @@ export class PublishPermission {
   #remember(topic: Topic, answer: boolean): void {
     if (this.#known === null) {
       this.#known = new Map();
-      if (this.#lastTopic !== null) this.#known.set(this.#lastTopic, this.#lastAnswer);
+      if (this.#lastTopic?.lasting === true) this.#known.set(this.#lastTopic, this.#lastAnswer);
     } else if (this.#known.size >= MOST_REMEMBERED) {
       this.#known.clear();
     }

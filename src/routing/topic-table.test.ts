@@ -39,7 +39,10 @@ describe("TopicTable", () => {
     it(`holds ${count} names like ${pattern} without losing any`, () => {
       const table = new TopicTable({ seed: 42 });
       const names = Array.from({ length: count }, (_, i) => pattern.replace("N", String(i)));
-      const topics = names.map((name) => intern(table, name));
+      const topics = names.map((name) => {
+        intern(table, name);
+        return intern(table, name);
+      });
       assert.equal(table.count, count);
       for (const [i, name] of names.entries()) assert.equal(intern(table, name), topics[i]);
     });
@@ -88,8 +91,21 @@ describe("TopicTable", () => {
 
   it("is bounded in bytes too", () => {
     const table = new TopicTable({ bytes: 1_000_000 });
-    for (let i = 0; i < 200; i++) intern(table, `${i}/${"x".repeat(60_000)}`);
+    for (let i = 0; i < 400; i++) intern(table, `${i >> 1}/${"x".repeat(60_000)}`);
     assert.ok(table.bytes < 2_600_000, `${table.bytes} bytes`);
+    assert.ok(table.bytes > 1_000_000, `${table.bytes} bytes`);
+  });
+
+  it("does not keep names that come once where there are many, but those that come again", () => {
+    const table = new TopicTable({ entries: 1600 });
+    for (let i = 0; i < 50_000; i++) assert.equal(intern(table, `once/${i}`).text, `once/${i}`);
+    assert.ok(table.count < 200, `${table.count}`);
+    const again = Array.from({ length: 1000 }, (_, i) => `again/${i}`);
+    const topics = again.map((name) => {
+      intern(table, name);
+      return intern(table, name);
+    });
+    for (const [i, name] of again.entries()) assert.equal(intern(table, name), topics[i]);
   });
 
   it("does not let a long read push out names", () => {

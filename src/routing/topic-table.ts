@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { Topic, type TopicRefusal, type TopicSource } from "../mqtt/topic.ts";
 import { checkTopicName } from "../mqtt/topic-name.ts";
+import { RecentHashes } from "./recent-hashes.ts";
 
 /**
  * How far a name is looked for from its home slot. A full neighbourhood loses its first entry: the table is a cache,
@@ -12,6 +13,11 @@ const SMALLEST_TABLE = 256;
 const SLAB_SIZE = 16 * 1024;
 /** What a `Topic` with its cached route takes beside its name, in bytes, roughly; for the limit on bytes. */
 const TOPIC_OVERHEAD = 320;
+
+/** From this part of the limits on, a new name must have come before to be kept. */
+const FREELY_KEPT = 1 / 16;
+/** Names that came lately and are not kept are known by their hash: at most so many. A power of two. */
+const RECENT_NAMES = 65_536;
 
 const SLASH = 0x2f;
 
@@ -88,8 +94,9 @@ function size(topic: Topic): number {
 
 /**
  * The topic names of one mountpoint. Bounded, since clients choose names: two generations, of which the older is
- * dropped when the younger is full; a name that is used in time moves into the younger one. A `Topic` that was
- * dropped stays usable for whoever still holds it.
+ * dropped when the younger is full; a name that is used in time moves into the younger one. Where there are many, one
+ * that comes for the first time is not kept at all, so that names used once neither push out those in use nor grow
+ * old in memory. A `Topic` that was dropped or not kept stays usable for whoever holds it.
  */
 export class TopicTable implements TopicSource {
   private readonly maximumDepth: number;
@@ -98,6 +105,7 @@ export class TopicTable implements TopicSource {
   private readonly seed: number;
   private young = new Generation();
   private old = new Generation();
+  private readonly recent = new RecentHashes(RECENT_NAMES);
   private slab = Buffer.alloc(0);
   private slabUsed = 0;
 
@@ -138,7 +146,7 @@ export class TopicTable implements TopicSource {
     const depth = checkTopicName(bytes, 0, bytes.length, Number.POSITIVE_INFINITY);
     if (typeof depth === "string") throw new RangeError(`not a topic name (${depth}): ${text.slice(0, 100)}`);
     const topic = this.make(text, bytes, 0, bytes.length, depth);
-    this.insert(topic, hash);
+    if (this.worthKeeping(hash)) this.insert(topic, hash);
     return topic;
   }
 
@@ -153,9 +161,7 @@ export class TopicTable implements TopicSource {
     let depth = 1;
     for (let i = start; i < end; i++) if (buffer[i] === SLASH) depth++;
     const topic = this.make(buffer.toString("utf8", start, end), buffer, start, end, depth);
-    if (this.young.count * 2 < this.entryLimit && this.young.bytes * 2 < this.byteLimit) {
-      this.insert(topic, hash);
-    }
+    if (this.hasRoom(1 / 2) && this.worthKeeping(hash)) this.insert(topic, hash);
     return topic;
   }
 
@@ -197,8 +203,18 @@ export class TopicTable implements TopicSource {
     const depth = checkTopicName(buffer, start, end, this.maximumDepth);
     if (typeof depth === "string") return depth;
     const topic = this.make(buffer.toString("utf8", start, end), buffer, start, end, depth);
-    this.insert(topic, hash);
+    if (this.worthKeeping(hash)) this.insert(topic, hash);
     return topic;
+  }
+
+  /** Whether the young generation holds less than that part of what it may. */
+  private hasRoom(part: number): boolean {
+    return this.young.count < this.entryLimit * part && this.young.bytes < this.byteLimit * part;
+  }
+
+  /** Whether a new name is to be kept: while there are few, or when it came before. */
+  private worthKeeping(hash: number): boolean {
+    return this.hasRoom(FREELY_KEPT) || this.recent.meet(hash);
   }
 
   private make(text: string, buffer: Buffer, start: number, end: number, depth: number): Topic {
@@ -223,6 +239,7 @@ export class TopicTable implements TopicSource {
       this.old = this.young;
       this.young = new Generation();
     }
+    topic.lasting = true;
     this.young.add(topic, hash);
   }
 }

@@ -156,7 +156,7 @@ export abstract class SessionOutput {
     const version = this.protocol;
     const topic = publication.topic;
     const known = this.aliases === null ? 0 : this.aliases.known(topic);
-    const fresh = known === 0 && this.aliases !== null ? this.aliases.next() : 0;
+    const fresh = known === 0 && this.aliases !== null && topic.lasting ? this.aliases.next() : 0;
     const alias = known === 0 ? fresh : known;
     const listed = version === 5 ? identifiers : null;
     const size = publishSize(publication, version, qos, alias, known === 0, listed);

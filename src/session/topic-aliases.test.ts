@@ -10,7 +10,9 @@ describe("TopicAliases", () => {
     const aliases = new TopicAliases(0);
     const [a, b] = [topic("a"), topic("b")];
     assert.equal(aliases.resolve(3), null);
+    assert.equal(a.lasting, false);
     aliases.learn(3, a);
+    assert.equal(a.lasting, true);
     assert.deepEqual(
       [1, 2, 3, 4].map((alias) => aliases.resolve(alias)?.text),
       [undefined, undefined, "a", undefined],

@@ -14,6 +14,7 @@ export class TopicAliases {
   /** The client says which topic an alias stands for from now on. The alias is in range. */
   learn(alias: number, topic: Topic): void {
     while (this.#incoming.length < alias) this.#incoming.push(null);
+    topic.lasting = true;
     this.#incoming[alias - 1] = topic;
   }
 
