@@ -1,3 +1,4 @@
+import { Matches } from "./matches.ts";
 import { Subscribers } from "./subscribers.ts";
 import { WordTable } from "./word-table.ts";
 
@@ -63,14 +64,13 @@ class FilterNode {
     }
   }
 
+  /** Whether anything goes on with a named level. */
+  get named(): boolean {
+    return this.child !== null || this.children !== null;
+  }
+
   get empty(): boolean {
-    return (
-      this.here === null &&
-      this.rest === null &&
-      this.plus === null &&
-      this.child === null &&
-      this.children === null
-    );
+    return this.here === null && this.rest === null && this.plus === null && !this.named;
   }
 }
 
@@ -118,9 +118,8 @@ export class FilterTrie {
   private root = new FilterNode();
   private readonly words = new WordTable();
   // The topic of the match that is going on.
-  private levels: readonly string[] = [];
   private topic = "";
-  private found: Subscribers[] = [];
+  private found = new Matches();
 
   /** The subscribers of a filter, or undefined. */
   get(filter: string): Subscribers | undefined {
@@ -221,37 +220,36 @@ export class FilterTrie {
    * Adds the subscribers of all filters that match `topic` to `into`; `reserved` topics (`$…`) are not matched by a
    * wildcard at the first level [MQTT-4.7.2-1].
    */
-  match(topic: string, reserved: boolean, into: Subscribers[]): void {
-    this.levels = topic.split("/");
+  match(topic: string, reserved: boolean, into: Matches): void {
     this.topic = topic;
     this.found = into;
     const { root } = this;
+    const next = nextLevel(topic, 0);
     if (!reserved) {
-      if (root.rest !== null) into.push(root.rest);
-      if (root.plus !== null) this.enter(root.plus, 1, nextLevel(topic, 0));
+      if (root.rest !== null) into.add(root.rest);
+      if (root.plus !== null) this.enter(root.plus, next);
     }
-    const word = this.levels[0] ?? "";
-    const branch = root.get(word);
-    if (branch !== undefined) this.enter(branch, 1, word.length + 1);
-    this.found = [];
+    const branch = root.get(topic.slice(0, next - 1));
+    if (branch !== undefined) this.enter(branch, next);
   }
 
-  /** Goes on below a branch; `level` and `at` (its place in the topic) are those of the next level. */
-  private enter(branch: Branch, level: number, at: number): void {
+  /** Goes on below a branch, with the level of the topic that begins at `at`. */
+  private enter(branch: Branch, at: number): void {
+    const { topic } = this;
     if (branch instanceof Subscribers) {
-      if (matchesFrom(branch.filter, branch.tail, this.topic, at)) this.found.push(branch);
+      if (matchesFrom(branch.filter, branch.tail, topic, at)) this.found.add(branch);
       return;
     }
-    if (branch.rest !== null) this.found.push(branch.rest);
-    const word = this.levels[level];
-    if (word === undefined) {
-      if (branch.here !== null) this.found.push(branch.here);
+    if (branch.rest !== null) this.found.add(branch.rest);
+    if (at > topic.length) {
+      if (branch.here !== null) this.found.add(branch.here);
       return;
     }
-    const next = at + word.length + 1;
-    if (branch.plus !== null) this.enter(branch.plus, level + 1, next);
-    const named = branch.get(word);
-    if (named !== undefined) this.enter(named, level + 1, next);
+    const next = nextLevel(topic, at);
+    if (branch.plus !== null) this.enter(branch.plus, next);
+    if (!branch.named) return;
+    const named = branch.get(topic.slice(at, next - 1));
+    if (named !== undefined) this.enter(named, next);
   }
 
   /** Puts a leaf one level further down, below `node`, which is empty. */

@@ -2,6 +2,7 @@ import type { Topic } from "../mqtt/topic.ts";
 import { hasWildcard } from "../mqtt/topic-filter.ts";
 import type { Destination, SubscriptionOptions } from "./destination.ts";
 import { FilterTrie } from "./filter-trie.ts";
+import { Matches } from "./matches.ts";
 import { Route } from "./route.ts";
 import { Subscribers } from "./subscribers.ts";
 
@@ -9,14 +10,23 @@ import { Subscribers } from "./subscribers.ts";
 const VERSIONS = 8192;
 const COMMON = 0;
 
-const NO_MATCHES: readonly Subscribers[] = [];
+const HASH_START = 0x811c9dc5;
 
-/** The counter for `text[0, end)`: never the common one. */
+/** Goes on hashing with `text[start, end)`. */
+function hashOn(hash: number, text: string, start: number, end: number): number {
+  let on = hash;
+  for (let i = start; i < end; i++) on = Math.imul(on ^ text.charCodeAt(i), 0x01000193);
+  return on;
+}
+
+/** The counter for a hash: never the common one. */
+function slotOf(hash: number): number {
+  return 1 + (((hash ^ (hash >>> 15)) >>> 0) % (VERSIONS - 1));
+}
+
+/** The counter for `text[0, end)`. */
 function versionSlot(text: string, end: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < end; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash ^= hash >>> 15;
-  return 1 + ((hash >>> 0) % (VERSIONS - 1));
+  return slotOf(hashOn(HASH_START, text, 0, end));
 }
 
 /** Where the first level of `text` ends. */
@@ -44,6 +54,8 @@ export class SubscriptionIndex {
   private readonly exact = new Map<string, Subscribers>();
   private readonly trie = new FilterTrie();
   private readonly versions = new Float64Array(VERSIONS);
+  /** What the match that is going on has found. */
+  private readonly found = new Matches();
   private subscriptions = 0;
   private wildcardFilters = 0;
   /** Number of the publish being delivered, 0 for none: tells subscribers to change copies. Set by the router. */
@@ -127,20 +139,22 @@ export class SubscriptionIndex {
     const { versions } = this;
     const { text } = topic;
     const firstEnd = firstLevelEnd(text);
-    const topicSlot = versionSlot(text, text.length);
-    const prefixSlot = versionSlot(text, secondLevelEnd(text, firstEnd));
-    const firstSlot = versionSlot(text, firstEnd);
+    const secondEnd = secondLevelEnd(text, firstEnd);
+    const first = hashOn(HASH_START, text, 0, firstEnd);
+    const prefix = hashOn(first, text, firstEnd, secondEnd);
+    const topicSlot = slotOf(hashOn(prefix, text, secondEnd, text.length));
+    const prefixSlot = slotOf(prefix);
+    const firstSlot = slotOf(first);
     const version =
       (versions[topicSlot] ?? 0) +
       (versions[prefixSlot] ?? 0) +
       (versions[firstSlot] ?? 0) +
       (versions[COMMON] ?? 0);
-    const found: Subscribers[] = [];
+    const { found } = this;
     const exact = this.exact.get(text);
-    if (exact !== undefined) found.push(exact);
+    if (exact !== undefined) found.add(exact);
     if (this.wildcardFilters > 0) this.trie.match(text, topic.reserved, found);
-    const matches = found.length === 0 ? NO_MATCHES : found.slice();
-    return new Route(this, version, topicSlot, prefixSlot, firstSlot, matches);
+    return new Route(this, version, topicSlot, prefixSlot, firstSlot, found.take());
   }
 
   /** A filter has come or gone: raises the one counter that all topics it can match look at. */
