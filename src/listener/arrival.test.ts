@@ -17,8 +17,8 @@ class LineStage implements IntakeStage {
 
   begin(arrival: Intake): void {
     let kept = Buffer.alloc(0);
-    arrival.startReading((chunk, end) => {
-      kept = Buffer.concat([kept, chunk.subarray(0, end)]);
+    arrival.startReading((chunk, start, end) => {
+      kept = Buffer.concat([kept, chunk.subarray(start, end)]);
       const newline = kept.indexOf(10);
       if (newline < 0) return;
       const line = kept.toString("latin1", 0, newline);
@@ -39,25 +39,24 @@ const inverting: IntakeStage = {
   begin(arrival) {
     const { socket } = arrival;
     let receiver: StreamReceiver | null = null;
-    const waiting: ((error?: Error | null) => void)[] = [];
     const stream: MessageStream = {
+      headroom: 3,
       writableLength: 0,
-      write(bytes, done) {
-        socket.write(bytes.map((byte) => ~byte));
-        if (done !== undefined) waiting.push(done);
-        setImmediate(() => waiting.shift()?.());
+      send(block, start, end) {
+        block.set([1, 2, 3], start - 3);
+        socket.write(block.subarray(start - 3, end).map((byte) => ~byte));
       },
-      pause: () => socket.pause(),
-      resume: () => socket.resume(),
-      end: () => socket.end(),
-      destroy: () => socket.destroy(),
+      pause: () => void socket.pause(),
+      resume: () => void socket.resume(),
+      end: () => void socket.end(),
+      destroy: () => void socket.destroy(),
       deliverTo: (to) => {
         receiver = to;
       },
     };
     socket.on("data", (chunk: Buffer) => {
       const bytes = Buffer.from(chunk.map((byte) => ~byte));
-      receiver?.received(bytes, bytes.length);
+      receiver?.received(bytes, 0, bytes.length);
     });
     socket.on("close", () => receiver?.closed());
     arrival.stream = stream;
@@ -69,7 +68,10 @@ describe("Arrival", () => {
   for (const staticRead of [true, false]) {
     it(`leads a connection through its stages, with what was read too far (static reads: ${staticRead})`, async (context) => {
       const stages = [new LineStage(), new LineStage()];
-      const { listener, sessions } = await startListener(context, { staticRead, stages: stages.slice(0, 1) });
+      const { listener, sessions } = await startListener(context, {
+        direct: staticRead,
+        stages: stages.slice(0, 1),
+      });
       const socket = connect(listener.port, "127.0.0.1");
       context.after(() => socket.destroy());
       socket.write("10.0.0.1");
@@ -89,7 +91,10 @@ describe("Arrival", () => {
 
     it(`ends one that does not come on in time, is refused, faulty or gone (static reads: ${staticRead})`, async (context) => {
       const stages = [new LineStage()];
-      const { listener, sessions, clock, wheel } = await startListener(context, { staticRead, stages });
+      const { listener, sessions, clock, wheel } = await startListener(context, {
+        direct: staticRead,
+        stages,
+      });
       const open = () => {
         const socket = connect(listener.port, "127.0.0.1");
         context.after(() => socket.destroy());
@@ -122,7 +127,7 @@ describe("Arrival", () => {
 
   it("goes through several stages, and over a stream that is no socket", async (context) => {
     const { listener, sessions } = await startListener(context, {
-      staticRead: false,
+      plain: false,
       stages: [new LineStage(), new LineStage(), inverting],
     });
     const socket = connect(listener.port, "127.0.0.1");
@@ -132,7 +137,7 @@ describe("Arrival", () => {
     assert.equal(sessions[0]?.connection.peer.address, "10.0.0.2");
     sessions[0]?.write(Buffer.from("hello"));
     const [reply] = await once(socket, "data");
-    assert.equal(Buffer.from(reply.map((byte: number) => ~byte)).toString(), "hello");
+    assert.equal(Buffer.from(reply.map((byte: number) => ~byte)).toString(), "\x01\x02\x03hello");
     sessions[0]?.connection.end();
     await until("close", () => listener.active === 0);
     assert.deepEqual(sessions[0]?.closes, [null]);

@@ -1,9 +1,10 @@
 import type { Socket } from "node:net";
 import type { Timed, TimerWheel } from "../clock/timer-wheel.ts";
 import type { Peer } from "../session/peer.ts";
-import type { MessageStream, StreamReceiver } from "./byte-stream.ts";
+import type { ByteStream, MessageStream, StreamReceiver } from "./byte-stream.ts";
 import type { Intake, IntakeStage } from "./intake-stage.ts";
-import { handOver, observeSocket, readSocket, stopReadingSocket } from "./socket-events.ts";
+import { observeSocket, readSocket, stopReadingSocket } from "./socket-events.ts";
+import { receiveFrom, type SocketWays, socketStream } from "./socket-stream.ts";
 
 /** Who has let connections in and hears what became of them. Each arrival ends with one of these calls. */
 export interface ArrivalOwner {
@@ -17,7 +18,7 @@ export interface ArrivalOwner {
   vanished(arrival: Arrival): void;
 }
 
-type Receive = (chunk: Buffer, end: number) => void;
+type Receive = (chunk: Buffer, start: number, end: number) => void;
 
 /** A connection on its way through the stages of its listener. It is pending until the session exists. */
 export class Arrival implements Intake, StreamReceiver, Timed {
@@ -28,7 +29,7 @@ export class Arrival implements Intake, StreamReceiver, Timed {
   stream: MessageStream | null = null;
   /** Bytes that were read too far from a socket with a static read buffer. */
   rest: Buffer | null = null;
-  readonly staticRead: boolean;
+  readonly #ways: SocketWays;
   readonly #wheel: TimerWheel;
   readonly #owner: ArrivalOwner;
   readonly #stages: readonly IntakeStage[];
@@ -40,14 +41,14 @@ export class Arrival implements Intake, StreamReceiver, Timed {
 
   constructor(
     socket: Socket,
-    staticRead: boolean,
+    ways: SocketWays,
     peer: Peer,
     stages: readonly IntakeStage[],
     wheel: TimerWheel,
     owner: ArrivalOwner,
   ) {
     this.#socket = socket;
-    this.staticRead = staticRead;
+    this.#ways = ways;
     this.peer = peer;
     this.#stages = stages;
     this.#wheel = wheel;
@@ -59,9 +60,10 @@ export class Arrival implements Intake, StreamReceiver, Timed {
     return this.#socket;
   }
 
-  /** A stage has put another socket over the accepted one (TLS). */
-  get wrapped(): boolean {
-    return this.#wrapped;
+  /** How the socket is read and written that the next stage or the session works on. */
+  get ways(): SocketWays {
+    const { direct } = this.#ways;
+    return this.#wrapped ? { direct, staticRead: false, secure: true } : this.#ways;
   }
 
   get over(): boolean {
@@ -76,14 +78,14 @@ export class Arrival implements Intake, StreamReceiver, Timed {
 
   startReading(receive: Receive): void {
     this.#receive = receive;
-    if (!this.staticRead) readSocket(this.#socket);
+    if (!this.#ways.staticRead) readSocket(this.#socket);
     this.#socket.resume();
   }
 
   stopReading(rest: Buffer): void {
     this.#receive = null;
     this.#socket.pause();
-    if (this.staticRead) {
+    if (this.#ways.staticRead) {
       this.rest = rest.length === 0 ? null : Buffer.from(rest);
       return;
     }
@@ -113,19 +115,19 @@ export class Arrival implements Intake, StreamReceiver, Timed {
     this.#refuse(reason, false);
   }
 
-  /** Lets somebody else hear of the socket from now on. */
-  handOver(receiver: StreamReceiver): void {
-    handOver(this.#socket, receiver);
+  openStream(receiver: (below: ByteStream) => StreamReceiver): void {
+    const below = socketStream(this.#socket, this.ways);
+    receiveFrom(this.#socket, below, receiver(below), this.ways);
   }
 
   due(): void {
     this.#refuse(`${this.#stages[this.#next - 1]?.missing ?? "nothing"} in time`, true);
   }
 
-  received(chunk: Buffer, end: number): void {
+  received(chunk: Buffer, start: number, end: number): void {
     if (this.#over) return;
     try {
-      this.#receive?.(chunk, end);
+      this.#receive?.(chunk, start, end);
     } catch (error) {
       this.#fault(error);
     }

@@ -1,23 +1,31 @@
-/** What a connection writes to and is read from. A socket is one; so is what carries MQTT in messages (WebSocket). */
+/**
+ * What a connection writes to and is read from: a socket, or what carries MQTT in messages over one (WebSocket). It
+ * begins paused: nothing is delivered before `resume`.
+ */
 export interface ByteStream {
-  /** Bytes that were written and not taken yet by what is below. */
+  /** So many bytes at the beginning of whatever is sent are room for the stream's own header. */
+  readonly headroom: number;
+  /** Bytes that were sent and have not been taken yet by what is below. */
   readonly writableLength: number;
-  /** `done` is called without an error when the bytes have been taken and their memory may be used again. */
-  write(bytes: Uint8Array, done?: (error?: Error | null) => void): unknown;
-  /** Stops reading. */
-  pause(): unknown;
-  resume(): unknown;
-  /** Closes in an orderly way when what was written has gone. */
-  end(): unknown;
+  /**
+   * Sends bytes `start` to `end` of `block`, and takes it over: it goes back to the pool of blocks once its bytes have
+   * been taken. With a headroom, `start` is behind it.
+   */
+  send(block: Buffer, start: number, end: number): void;
+  /** Stops reading. What has been read already may still come. */
+  pause(): void;
+  resume(): void;
+  /** Closes in an orderly way when what was sent has gone. */
+  end(): void;
   /** Closes at once. */
-  destroy(): unknown;
+  destroy(): void;
 }
 
 /** Who hears of a stream. */
 export interface StreamReceiver {
-  /** Bytes 0 to `end` of `chunk` have come; they are valid during the call only. */
-  received(chunk: Buffer, end: number): void;
-  /** What was written has been taken. */
+  /** Bytes `start` to `end` of `chunk` have come. They are valid during the call only. */
+  received(chunk: Buffer, start: number, end: number): void;
+  /** What was sent has been taken. */
   drained(): void;
   /** Something went wrong; `closed` follows. */
   failed(error: Error): void;
@@ -25,7 +33,7 @@ export interface StreamReceiver {
   closed(): void;
 }
 
-/** A byte stream that is not a socket. It begins paused: nothing is delivered before `resume`. */
+/** A byte stream that is not a socket. */
 export interface MessageStream extends ByteStream {
   /** From now on `receiver` hears of it. */
   deliverTo(receiver: StreamReceiver): void;

@@ -110,8 +110,8 @@ const proxy: IntakeStage = {
   deadline: 1_000,
   findsPeer: true,
   begin(intake) {
-    intake.startReading((chunk, end) => {
-      const address = chunk.toString("latin1", 0, end);
+    intake.startReading((chunk, start, end) => {
+      const address = chunk.toString("latin1", start, end);
       intake.stopReading(Buffer.alloc(0));
       intake.peer = { address, port: 1, identity: null, certificate: null };
       if (address === "bad") intake.refuse("bad");

@@ -73,7 +73,8 @@ async function readAll(socket: Socket, size: number): Promise<Buffer> {
 }
 
 for (const staticRead of [true, false]) {
-  const start = (context: TestContext, options = {}) => startListener(context, { staticRead, ...options });
+  const start = (context: TestContext, options = {}) =>
+    startListener(context, { direct: staticRead, ...options });
 
   describe(staticRead ? "connection, static reads" : "connection, 'data' events", () => {
     it("puts packets together that were split anywhere", async (context) => {

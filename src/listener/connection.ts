@@ -28,14 +28,6 @@ export interface ConnectionOwner {
   gone(connection: Connection): void;
 }
 
-/** How a stream treats what is written to it. */
-export interface WriteRules {
-  /** Bytes that may wait for a slow reader before `writable` turns false. */
-  readonly limit: number;
-  /** The stream may read what was written until it says that it is done, although it has counted it as taken. */
-  readonly untilDone: boolean;
-}
-
 /**
  * One connection: chunks of bytes become frames for the session, and the session's bytes leave with one write per turn.
  * An idle connection owns no buffer.
@@ -48,7 +40,8 @@ export class Connection implements Transport, StreamReceiver {
   readonly #handler: ConnectionHandler;
   readonly #counters: Counters;
   readonly #writeLimit: number;
-  readonly #untilDone: boolean;
+  readonly #headroom: number;
+  /** Where the next byte goes in the block; 0 when there is nothing to send. */
   #used: number;
   #listed: boolean;
   #kept: Buffer | null;
@@ -62,15 +55,16 @@ export class Connection implements Transport, StreamReceiver {
   readonly #owner: ConnectionOwner;
 
   /**
-   * `makeHandler` is called with the new connection, and `owner` hears when it has closed. Whoever makes it lets
-   * it hear of the stream from then on, and resumes the stream.
+   * `makeHandler` is called with the new connection, and `owner` hears when it has closed. When more than `writeLimit`
+   * bytes wait for a slow reader, it is not `writable`. Whoever makes it lets it hear of the stream from then on, and
+   * resumes the stream.
    */
   constructor(
     stream: ByteStream,
     peer: Peer,
     makeHandler: (connection: Connection) => ConnectionHandler,
     counters: Counters,
-    { limit, untilDone }: WriteRules,
+    writeLimit: number,
     owner: ConnectionOwner,
   ) {
     this.block = NO_BLOCK;
@@ -78,8 +72,8 @@ export class Connection implements Transport, StreamReceiver {
     this.peer = peer;
     this.#stream = stream;
     this.#counters = counters;
-    this.#writeLimit = limit;
-    this.#untilDone = untilDone;
+    this.#writeLimit = writeLimit;
+    this.#headroom = stream.headroom;
     this.#used = 0;
     this.#listed = false;
     this.#kept = null;
@@ -147,19 +141,24 @@ export class Connection implements Transport, StreamReceiver {
   }
 
   /** Bytes of one read; they are valid during the call only. */
-  received(chunk: Buffer, end: number): void {
-    this.#counters.add(Metric.bytes_received, end);
+  received(chunk: Buffer, start: number, end: number): void {
+    this.#counters.add(Metric.bytes_received, end - start);
     if (this.#ending || this.#closed) return;
-    let start = 0;
+    if (this.#paused) {
+      // It was read together with what made the session pause.
+      this.#keep(chunk, start, end);
+      return;
+    }
+    let at = start;
     if (this.#kept !== null) {
-      start = this.#completeKept(chunk, end);
-      if (start >= end || this.#closed || this.#ending) return;
+      at = this.#completeKept(chunk, start, end);
+      if (at >= end || this.#closed || this.#ending) return;
       if (this.#paused) {
-        this.#keep(chunk, start, end);
+        this.#keep(chunk, at, end);
         return;
       }
     }
-    const consumed = this.#decode(chunk, start, end);
+    const consumed = this.#decode(chunk, at, end);
     if (consumed < end && !this.#ending && !this.#closed) this.#keep(chunk, consumed, end);
   }
 
@@ -206,25 +205,20 @@ export class Connection implements Transport, StreamReceiver {
       return;
     }
     const stream = this.#stream;
-    this.#counters.add(Metric.bytes_sent, used);
-    const bytes = used === block.length ? block : block.subarray(0, used);
-    if (this.#untilDone) {
-      // Closed with an error somebody may still hold it: it is left to the garbage collector.
-      stream.write(bytes, (error) => error ?? giveBlock(block));
-    } else stream.write(bytes);
-    const waiting = stream.writableLength;
-    if (waiting === 0) {
-      if (!this.#untilDone) giveBlock(block);
-    } else if (waiting > this.#writeLimit) this.writable = false;
+    const start = this.#headroom;
+    this.#counters.add(Metric.bytes_sent, used - start);
+    stream.send(block, start, used);
+    if (stream.writableLength > this.#writeLimit) this.writable = false;
   }
 
   /** A block with room for `size` more bytes; returns where they go. */
   #makeRoom(size: number): number {
     const { block } = this;
     const used = this.#used;
-    if (used === 0 && size <= FIRST_BLOCK_SIZE) {
+    const start = this.#headroom;
+    if (used === 0 && start + size <= FIRST_BLOCK_SIZE) {
       this.block = takeFirstBlock();
-      return 0;
+      return start;
     }
     if (used > 0 && block.length === FIRST_BLOCK_SIZE && used + size <= BLOCK_SIZE) {
       this.block = takeBlock();
@@ -233,13 +227,13 @@ export class Connection implements Transport, StreamReceiver {
       return used;
     }
     if (used > 0) this.#write();
-    this.block = size > BLOCK_SIZE ? Buffer.allocUnsafeSlow(size) : takeBlock();
-    return 0;
+    this.block = start + size > BLOCK_SIZE ? Buffer.allocUnsafeSlow(start + size) : takeBlock();
+    return start;
   }
 
   /** Adds to the kept partial frame just what completes it; returns where the chunk goes on. */
-  #completeKept(chunk: Buffer, end: number): number {
-    let at = 0;
+  #completeKept(chunk: Buffer, start: number, end: number): number {
+    let at = start;
     while (at < end && this.#kept !== null) {
       let needed = frameLength(this.#kept, 0, this.#keptLength);
       // A malformed header is complete enough: the decoder says what is wrong with it.

@@ -1,100 +1,59 @@
 import type { Socket } from "node:net";
-import { getSystemErrorName } from "node:util";
-import type { ByteStream } from "./byte-stream.ts";
-import { type WriteRequests, writeRequests } from "./write-requests.ts";
+import { giveBlock } from "./block-pool.ts";
+import { HandleStream } from "./handle-stream.ts";
+import { handleOf, isWriteHandle } from "./socket-handle.ts";
+import { streamState } from "./stream-state.ts";
 
-/** The part of a socket's handle that writes: 0 or a negative error number. */
-interface WriteHandle {
-  writeBuffer(request: object, bytes: Uint8Array): number;
-}
-
-let spare = writeRequests?.make() ?? {};
+let spare = streamState?.makeRequest() ?? {};
 
 /**
  * Lets a connection write to the socket's handle, without what a stream does for each write: nearly always the kernel
- * takes the bytes at once, and then nothing has to be remembered. Handles are not part of the documented interface:
- * gives the socket itself wherever they are not as expected. Nobody else may write to the socket afterwards.
+ * takes the bytes at once, and then nothing has to be remembered. Handles are not part of the documented interface: null
+ * wherever they are not as expected. Nobody else may write to the socket afterwards.
  */
-export function writeDirectly(socket: Socket): ByteStream {
-  const handle: unknown = Reflect.get(socket, "_handle");
-  return writeRequests !== null && isWriteHandle(handle)
-    ? new DirectSocket(socket, handle, writeRequests)
-    : socket;
+export function writeDirectly(socket: Socket): HandleStream | null {
+  const handle = handleOf(socket);
+  return streamState !== null && isWriteHandle(handle) ? new DirectSocket(socket, handle, streamState) : null;
 }
 
-class DirectSocket implements ByteStream {
-  readonly #socket: Socket;
-  readonly #handle: WriteHandle;
-  readonly #requests: WriteRequests;
-  writableLength = 0;
-
-  constructor(socket: Socket, handle: WriteHandle, made: WriteRequests) {
-    this.#socket = socket;
-    this.#handle = handle;
-    this.#requests = made;
-  }
-
-  write(bytes: Uint8Array, done?: (error?: Error | null) => void): void {
-    const socket = this.#socket;
+class DirectSocket extends HandleStream {
+  send(block: Buffer, start: number, end: number): void {
+    const { socket } = this;
+    const bytes = start === 0 && end === block.length ? block : block.subarray(start, end);
     if (!socket.writable) {
       // The stream knows what is to happen after the end.
-      socket.write(bytes, done);
+      socket.write(bytes);
       return;
     }
     const request = spare;
-    const error = this.#handle.writeBuffer(request, bytes);
-    if (error === 0 && !this.#requests.used()) {
-      if (done !== undefined) process.nextTick(done);
+    const error = this.handle.writeBuffer(request, bytes);
+    if (error === 0 && !this.state.requestUsed()) {
+      giveBlock(block);
       return;
     }
-    spare = this.#requests.make();
+    spare = this.state.makeRequest();
     if (error !== 0) {
-      done?.(this.#fail(error));
+      this.fail(error);
       return;
     }
-    const size = bytes.length;
-    this.writableLength += size;
-    const oncomplete = (status: number): void => this.#completed(size, status, done);
+    this.writableLength += bytes.length;
+    const oncomplete = (status: number): void => this.#completed(block, bytes.length, status);
     // The request keeps the bytes from the garbage collector.
     Object.assign(request, { buffer: bytes, oncomplete });
   }
 
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
   end(): void {
-    this.#socket.end();
+    this.socket.end();
   }
 
-  destroy(): void {
-    this.#socket.destroy();
-  }
-
-  #completed(size: number, status: number, done: ((error?: Error | null) => void) | undefined): void {
+  #completed(block: Buffer, size: number, status: number): void {
     this.writableLength -= size;
     if (status < 0) {
-      done?.(this.#fail(status));
+      // Somebody may still hold the block: it is left to the garbage collector.
+      this.fail(status);
       return;
     }
-    done?.();
-    // Who hears of the socket hears of it as of a stream.
-    if (this.writableLength === 0 && !this.#socket.destroyed) this.#socket.emit("drain");
+    giveBlock(block);
+    if (this.writableLength === 0) this.tellDrained();
   }
-
-  #fail(status: number): Error {
-    const error = new Error(`write ${getSystemErrorName(status)}`);
-    this.#socket.destroy(error);
-    return error;
-  }
-}
-
-function isWriteHandle(handle: unknown): handle is WriteHandle {
-  return (
-    typeof handle === "object" && handle !== null && typeof Reflect.get(handle, "writeBuffer") === "function"
-  );
 }

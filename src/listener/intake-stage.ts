@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Peer } from "../session/peer.ts";
-import type { MessageStream } from "./byte-stream.ts";
+import type { ByteStream, MessageStream, StreamReceiver } from "./byte-stream.ts";
 
 /** A connection on its way to a session, as the stages see it. */
 export interface Intake {
@@ -15,9 +15,14 @@ export interface Intake {
   /** The stage puts `socket`, a TLS socket, over the one it got. From now on the end of that one counts. */
   wrap(socket: Socket): void;
   /** Bytes of the socket go to `receive`, which may use them during the call only, until `stopReading`. */
-  startReading(receive: (chunk: Buffer, end: number) => void): void;
+  startReading(receive: (chunk: Buffer, start: number, end: number) => void): void;
   /** Ends reading. `rest` was read too far: whoever reads next gets it first. */
   stopReading(rest: Buffer): void;
+  /**
+   * The stage reads and writes the socket as a stream from now on, `receiver` hears of it. Nothing may have been written
+   * to the socket that has not gone.
+   */
+  openStream(receiver: (below: ByteStream) => StreamReceiver): void;
   /** The stage is done with it: on to the next, or to the session. */
   advance(): void;
   /** Ends the connection; `reason` goes to the log: `malformed PROXY header`. */

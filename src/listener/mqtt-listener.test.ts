@@ -18,7 +18,10 @@ const PING = packet(0xc0, "");
 describe("MqttListener", () => {
   for (const staticRead of [true, false]) {
     it(`takes no more than max_connections, counts, and has room again (static reads: ${staticRead})`, async (context) => {
-      const { listener, client, sessions } = await startListener(context, { staticRead, maxConnections: 2 });
+      const { listener, client, sessions } = await startListener(context, {
+        direct: staticRead,
+        maxConnections: 2,
+      });
       const first = await client();
       await client();
       const third = connect(listener.port, "127.0.0.1");
@@ -38,7 +41,7 @@ describe("MqttListener", () => {
       const directory = mkdtempSync(join(tmpdir(), "listener-"));
       context.after(() => rmSync(directory, { recursive: true }));
       const address = { kind: "unix", path: join(directory, "s") } as const;
-      const { client, listener } = await startListener(context, { staticRead, address });
+      const { client, listener } = await startListener(context, { direct: staticRead, address });
       const { socket, session } = await client();
       socket.write(PING);
       await until("packet", () => session.packets.length === 1);

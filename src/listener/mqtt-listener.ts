@@ -10,17 +10,16 @@ import { Metric } from "../metrics/metric.ts";
 import { type Peer, peerText } from "../session/peer.ts";
 import { Arrival, type ArrivalOwner } from "./arrival.ts";
 import type { ByteStream } from "./byte-stream.ts";
-import { Connection, type ConnectionHandler, type ConnectionOwner, type WriteRules } from "./connection.ts";
+import { Connection, type ConnectionHandler, type ConnectionOwner } from "./connection.ts";
 import type { ConnectionGuard } from "./connection-guard.ts";
-import { writeDirectly } from "./direct-write.ts";
 import type { IntakeStage } from "./intake-stage.ts";
 import type { Listener } from "./listener.ts";
-import { handOver, observeSocket, onStaticRead, readSocket } from "./socket-events.ts";
+import { observeSocket, onStaticRead } from "./socket-events.ts";
 import { LOCAL_PEER, SocketPeer } from "./socket-peer.ts";
+import { receiveFrom, type SocketWays, socketStream } from "./socket-stream.ts";
 import { acceptWithStaticRead } from "./static-read.ts";
 import type { TlsDirectory } from "./tls/tls-directory.ts";
 import { clearSocketPath } from "./unix-socket.ts";
-import { writeInTurn } from "./write-in-turn.ts";
 
 /** Connections that may wait to be accepted. */
 const BACKLOG = 4096;
@@ -38,8 +37,10 @@ export interface MqttListenerOptions {
   readonly maxConnections: number;
   /** Bytes that may wait in the process for a slow reader. */
   readonly writeLimit: number;
-  /** Read into one static buffer where the runtime allows; not with stages that put something over the socket. */
-  readonly staticRead: boolean;
+  /** Sockets are read into one static buffer and written to past the streams of the runtime, where it allows that. */
+  readonly direct: boolean;
+  /** No stage puts anything over the socket. */
+  readonly plain: boolean;
   /** What comes between accepting and the session. */
   readonly stages: readonly IntakeStage[];
 }
@@ -70,8 +71,7 @@ export class MqttListener implements Listener, ArrivalOwner, ConnectionOwner {
   readonly #connections = new Set<Connection>();
   readonly #arrivals = new Set<Arrival>();
   #server: Server | null = null;
-  readonly #plain: WriteRules;
-  readonly #layered: WriteRules;
+  readonly #ways: SocketWays;
   /** Addresses are judged at once; else when the stages have found out who is there. */
   readonly #addressesAtOnce: boolean;
   #port: number;
@@ -88,8 +88,8 @@ export class MqttListener implements Listener, ArrivalOwner, ConnectionOwner {
     this.#services = services;
     this.#addressesAtOnce = !options.stages.some(({ findsPeer }) => findsPeer === true);
     this.#port = options.address.kind === "ip" ? options.address.port : 0;
-    this.#plain = { limit: options.writeLimit, untilDone: false };
-    this.#layered = { limit: options.writeLimit, untilDone: true };
+    const { direct, plain } = options;
+    this.#ways = { direct, staticRead: direct && plain, secure: false };
   }
 
   get name(): string {
@@ -164,19 +164,13 @@ export class MqttListener implements Listener, ArrivalOwner, ConnectionOwner {
       arrival.destroy();
       return;
     }
-    const { socket, stream, rest, wrapped, staticRead } = arrival;
-    if (stream !== null) {
-      const connection = this.#connect(stream, arrival.peer, this.#layered);
-      stream.deliverTo(connection);
-      stream.resume();
-      return;
-    }
-    const connection = wrapped
-      ? this.#connect(writeInTurn(socket), arrival.peer, this.#layered)
-      : this.#connect(staticRead ? writeDirectly(socket) : socket, arrival.peer, this.#plain);
-    handOver(socket, connection);
-    if (rest !== null) connection.received(rest, rest.length);
-    start(socket, staticRead, connection);
+    const { socket, stream: messages, rest, ways } = arrival;
+    const stream = messages ?? socketStream(socket, ways);
+    const connection = this.#connect(stream, arrival.peer);
+    if (messages === null) receiveFrom(socket, stream, connection, ways);
+    else messages.deliverTo(connection);
+    if (rest !== null) connection.received(rest, 0, rest.length);
+    if (!connection.paused) stream.resume();
   }
 
   refused(arrival: Arrival, reason: string, late: boolean): void {
@@ -221,10 +215,11 @@ export class MqttListener implements Listener, ArrivalOwner, ConnectionOwner {
   }
 
   #bind(): Promise<void> {
-    const { address, staticRead, ipv6Only } = this.#options;
+    const { address, ipv6Only } = this.#options;
+    const { staticRead } = this.#ways;
     return new Promise((resolve, reject) => {
       const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) =>
-        this.#accept(socket, false),
+        this.#accept(socket, { ...this.#ways, staticRead: false }),
       );
       server.once("error", reject);
       server.listen(
@@ -238,7 +233,8 @@ export class MqttListener implements Listener, ArrivalOwner, ConnectionOwner {
               .limited("accept", 1)
               .error("listener", `accepting on ${this.name}: ${error.message}`),
           );
-          if (staticRead) acceptWithStaticRead(server, onStaticRead, (socket) => this.#accept(socket, true));
+          if (staticRead)
+            acceptWithStaticRead(server, onStaticRead, (socket) => this.#accept(socket, this.#ways));
           this.#server = server;
           const bound = server.address();
           // Once it has got a port for 0, it comes back on the same one.
@@ -249,7 +245,7 @@ export class MqttListener implements Listener, ArrivalOwner, ConnectionOwner {
     });
   }
 
-  #accept(socket: Socket, staticRead: boolean): void {
+  #accept(socket: Socket, ways: SocketWays): void {
     const { maxConnections, stages, address } = this.#options;
     const { guard } = this.#services;
     if (this.active >= maxConnections) {
@@ -273,14 +269,16 @@ export class MqttListener implements Listener, ArrivalOwner, ConnectionOwner {
     this.#accepted++;
     if (stages.length > 0) {
       guard.came();
-      const arrival = new Arrival(socket, staticRead, peer, stages, this.#services.wheel, this);
+      const arrival = new Arrival(socket, ways, peer, stages, this.#services.wheel, this);
       this.#arrivals.add(arrival);
       arrival.advance();
       return;
     }
-    const connection = this.#connect(staticRead ? writeDirectly(socket) : socket, peer, this.#plain);
+    const stream = socketStream(socket, ways);
+    const connection = this.#connect(stream, peer);
     observeSocket(socket, connection);
-    start(socket, staticRead, connection);
+    receiveFrom(socket, stream, connection, ways);
+    if (!connection.paused) stream.resume();
   }
 
   /** Whether the client's address has connections left; says so when not. */
@@ -304,15 +302,11 @@ export class MqttListener implements Listener, ArrivalOwner, ConnectionOwner {
       .warning("listener", `listener ${this.name} refuses connections: ${reason}`);
   }
 
-  #connect(stream: ByteStream, peer: Peer, rules: WriteRules): Connection {
-    const connection = new Connection(stream, peer, this.#makeHandler, this.#services.counters, rules, this);
+  #connect(stream: ByteStream, peer: Peer): Connection {
+    const { writeLimit } = this.#options;
+    const { counters } = this.#services;
+    const connection = new Connection(stream, peer, this.#makeHandler, counters, writeLimit, this);
     this.#connections.add(connection);
     return connection;
   }
-}
-
-/** The connection hears of its socket; now it is read. */
-function start(socket: Socket, staticRead: boolean, connection: Connection): void {
-  if (!staticRead) readSocket(socket);
-  if (!connection.paused) socket.resume();
 }

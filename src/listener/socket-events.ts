@@ -29,12 +29,12 @@ export function stopReadingSocket(socket: Socket): void {
 
 /** What sockets with the static buffer call when bytes have come. */
 export function onStaticRead(this: unknown, length: number): boolean {
-  if (this instanceof Socket) receivers.get(this)?.received(staticReadBuffer(), length);
+  if (this instanceof Socket) receivers.get(this)?.received(staticReadBuffer(), 0, length);
   return true;
 }
 
 function onData(this: Socket, chunk: Buffer): void {
-  receivers.get(this)?.received(chunk, chunk.length);
+  receivers.get(this)?.received(chunk, 0, chunk.length);
 }
 
 function onDrain(this: Socket): void {

@@ -14,7 +14,7 @@ for (const staticRead of [true, false]) {
   describe(`The PROXY header (static reads: ${staticRead})`, () => {
     it("gives the peer, in any pieces, and what follows it is not lost", async (context) => {
       const { listener, sessions } = await startListener(context, {
-        staticRead,
+        direct: staticRead,
         stages: [new ProxyStage(true)],
       });
       for (const header of [textHeader("192.0.2.7", 4_711), withName]) {
@@ -42,7 +42,7 @@ for (const staticRead of [true, false]) {
 
     it("keeps the socket's own peer when the proxy speaks for itself", async (context) => {
       const { listener, sessions } = await startListener(context, {
-        staticRead,
+        direct: staticRead,
         stages: [new ProxyStage(true)],
       });
       const socket = connect(listener.port, "127.0.0.1");
@@ -55,7 +55,7 @@ for (const staticRead of [true, false]) {
 
     it("tells the common name without making it the user name, if so configured", async (context) => {
       const { listener, sessions } = await startListener(context, {
-        staticRead,
+        direct: staticRead,
         stages: [new ProxyStage(false)],
       });
       const socket = connect(listener.port, "127.0.0.1");
@@ -68,7 +68,7 @@ for (const staticRead of [true, false]) {
 
     it("ends a connection when it is malformed, absent, too long or late", async (context) => {
       const { listener, sessions, clock, wheel } = await startListener(context, {
-        staticRead,
+        direct: staticRead,
         stages: [new ProxyStage(true)],
       });
       const tooLong = Buffer.alloc(LONGEST_HEADER + 16, "a");

@@ -23,8 +23,8 @@ export class ProxyStage implements IntakeStage {
 
   begin(arrival: Arrival): void {
     let kept: Buffer | null = null;
-    arrival.startReading((chunk, end) => {
-      const bytes: Buffer = chunk.subarray(0, end);
+    arrival.startReading((chunk, start, end) => {
+      const bytes: Buffer = chunk.subarray(start, end);
       kept = kept === null ? bytes : Buffer.concat([kept, bytes]);
       const header = readProxyHeader(kept);
       if (header.kind === "malformed") {

@@ -57,10 +57,10 @@ export class HandshakeStage implements IntakeStage {
   }
 
   begin(arrival: Arrival): void {
-    arrival.startReading((chunk, end) => {
-      const first = chunk[0];
+    arrival.startReading((chunk, start, end) => {
+      const first = chunk[start];
       if (first === undefined) return;
-      arrival.stopReading(chunk.subarray(0, end));
+      arrival.stopReading(chunk.subarray(start, end));
       const refusal = noTls(first);
       if (refusal === null) this.#shake(arrival);
       else this.failed(arrival, refusal);

@@ -54,6 +54,8 @@ export function recordingLogger(lines: string[]): Logger {
   return logger;
 }
 
+const WAYS = { direct: true, staticRead: false, secure: false };
+
 /** A port that takes connections through a handshake stage and no further. */
 export class TlsEndpoint implements ArrivalOwner {
   readonly metrics = new Metrics();
@@ -79,7 +81,7 @@ export class TlsEndpoint implements ArrivalOwner {
     this.#wheel.start();
     this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
       this.#sockets.add(socket);
-      new Arrival(socket, false, new SocketPeer(socket), [stage], this.#wheel, this).advance();
+      new Arrival(socket, WAYS, new SocketPeer(socket), [stage], this.#wheel, this).advance();
     });
   }
 

@@ -1,9 +1,17 @@
+import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 
 /** The path that speaks MQTT. */
 const PATH = "/mqtt";
 /** The names of MQTT among the sub-protocols of WebSocket. */
 const SUBPROTOCOLS: readonly string[] = ["mqtt", "mqttv3.1"];
+/** That of the standard, and of the last draft, which differs in nothing that matters to a server. */
+const VERSIONS: readonly string[] = ["13", "8"];
+/** 16 bytes in base 64. */
+const KEY = /^[+/0-9A-Za-z]{22}==$/;
+const TOKENS = /^[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*(,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*)*$/;
+/** Goes with the client's key into the answer [RFC 6455, 1.3]. */
+const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** The longest request line and header value, bytes. */
 export interface RequestLimits {
@@ -16,6 +24,8 @@ export interface Refusal {
   readonly status: number;
   /** For the body and the log. */
   readonly text: string;
+  /** Beside those that all refusals have. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What to answer to a request instead of upgrading the connection; null: nothing speaks against it. */
@@ -46,8 +56,35 @@ export function refuseRequest(request: IncomingMessage, limits: RequestLimits): 
   return null;
 }
 
-/** The first sub-protocol of the client's list that is MQTT's; false for none, with which the upgrade goes on. */
-export function chooseSubprotocol(offered: ReadonlySet<string>): string | false {
-  for (const name of offered) if (SUBPROTOCOLS.includes(name)) return name;
-  return false;
+/** What is wrong with a request for WebSocket itself [RFC 6455, 4.2.1]; null: nothing. */
+export function refuseUpgrade({ method, headers }: IncomingMessage): Refusal | null {
+  if (method !== "GET") return { status: 400, text: "the method of an upgrade to WebSocket is GET" };
+  if (!VERSIONS.includes(headers["sec-websocket-version"] ?? "")) {
+    return {
+      status: 400,
+      text: "Sec-WebSocket-Version is not 13",
+      headers: { "Sec-WebSocket-Version": VERSIONS.join(", ") },
+    };
+  }
+  if (!KEY.test(headers["sec-websocket-key"] ?? ""))
+    return { status: 400, text: "Sec-WebSocket-Key is missing or no key" };
+  const offered = headers["sec-websocket-protocol"];
+  if (offered !== undefined && !TOKENS.test(offered))
+    return { status: 400, text: "Sec-WebSocket-Protocol is no list of names" };
+  return null;
+}
+
+/**
+ * The answer to a request for WebSocket that is as it should be [RFC 6455, 4.2.2]. It names the first sub-protocol of the
+ * client's that is MQTT's, if there is one; extensions are not offered.
+ */
+export function upgradeResponse({ headers }: IncomingMessage): string {
+  const accept = createHash("sha1").update(`${headers["sec-websocket-key"]}${GUID}`).digest("base64");
+  const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
+  const chosen = offered.find((name) => SUBPROTOCOLS.includes(name));
+  return (
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+    `Sec-WebSocket-Accept: ${accept}\r\n` +
+    `${chosen === undefined ? "" : `Sec-WebSocket-Protocol: ${chosen}\r\n`}\r\n`
+  );
 }

@@ -1,28 +1,26 @@
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import { type ServerOptions, WebSocketServer } from "ws";
 import type { ListenerConfiguration } from "../../config/listeners.ts";
 import type { Arrival } from "../arrival.ts";
 import type { IntakeStage } from "../intake-stage.ts";
 import type { ListenerLimits } from "../mqtt-listener.ts";
 import { forwardedPeer, TrustedProxies } from "./forwarded-peer.ts";
-import { chooseSubprotocol, type Refusal, type RequestLimits, refuseRequest } from "./upgrade-request.ts";
+import {
+  type Refusal,
+  type RequestLimits,
+  refuseRequest,
+  refuseUpgrade,
+  upgradeResponse,
+} from "./upgrade-request.ts";
 import { WebSocketStream } from "./websocket-stream.ts";
 
 /** How long the request may take, milliseconds. */
 const DEADLINE = 10_000;
-/** How long the other side may take to close after it was told to, milliseconds. */
-const CLOSE_DEADLINE = 2_000;
 const MOST_HEADERS = 100;
 /** Values of the longest allowed length that one request may have, beside its first line. */
 const LONG_HEADERS = 4;
-/** Pieces in which a message may come; each is an object until the message is complete. */
-const MOST_PIECES = 16 * 1024;
 /** Nothing in memory is larger. */
 const LARGEST_MESSAGE = 2 ** 30;
-/** Pieces of a large message come as large as the network makes them. */
-const BYTES_PER_PIECE = 512;
-
 /** Reads the HTTP request that asks for WebSocket, and puts the messages of the WebSocket over the socket. */
 export class WebSocketStage implements IntakeStage {
   readonly missing = "no WebSocket request";
@@ -32,7 +30,6 @@ export class WebSocketStage implements IntakeStage {
   readonly #limits: RequestLimits;
   readonly #messageLimits: ListenerLimits;
   readonly #http: Server;
-  readonly #webSockets: WebSocketServer;
   readonly #arrivals = new WeakMap<Duplex, Arrival>();
   #trusted = new TrustedProxies([]);
 
@@ -50,19 +47,6 @@ export class WebSocketStage implements IntakeStage {
     this.#http.maxHeadersCount = MOST_HEADERS;
     this.#http.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.#http.on("clientError", (error, socket) => this.#notHttp(error, socket));
-    const options: ServerOptions & { readonly closeTimeout: number } = {
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      skipUTF8Validation: true,
-      maxFragments: MOST_PIECES,
-      closeTimeout: CLOSE_DEADLINE,
-      handleProtocols: chooseSubprotocol,
-    };
-    this.#webSockets = new WebSocketServer(options);
-    this.#webSockets.on("wsClientError", (error, socket) => {
-      refuse(socket, this.#arrivals.get(socket), { status: 400, text: error.message });
-    });
   }
 
   open(): Promise<void> {
@@ -82,9 +66,19 @@ export class WebSocketStage implements IntakeStage {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const arrival = this.#arrivals.get(socket);
     if (arrival === undefined || arrival.over) return;
+    if (!socket.writable || socket.writableLength > 0) {
+      // An answer to an earlier request is still on its way: it closes the connection.
+      socket.destroy();
+      return;
+    }
     const refusal = refuseRequest(request, this.#limits);
     if (refusal !== null) {
       answer(socket, refusal);
+      return;
+    }
+    const problem = refuseUpgrade(request);
+    if (problem !== null) {
+      refuse(socket, arrival, problem);
       return;
     }
     const { proxy } = this.#configuration;
@@ -96,23 +90,15 @@ export class WebSocketStage implements IntakeStage {
       }
       arrival.peer = forwarded.peer;
     }
-    this.#limitMessages();
-    this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-      if (arrival.over) {
-        webSocket.terminate();
-        return;
-      }
-      arrival.stream = new WebSocketStream(webSocket, socket);
-      arrival.advance();
-    });
-  }
-
-  /** For the connections to come. */
-  #limitMessages(): void {
-    const { options } = this.#webSockets;
     const largest = Math.min(this.#messageLimits.webSocketMessage, LARGEST_MESSAGE);
-    options.maxPayload = largest;
-    options.maxBufferedChunks = MOST_PIECES + Math.ceil(largest / BYTES_PER_PIECE);
+    arrival.openStream((below) => {
+      const stream = new WebSocketStream(below, head, largest);
+      const response = Buffer.from(upgradeResponse(request), "latin1");
+      below.send(response, 0, response.length);
+      arrival.stream = stream;
+      return stream;
+    });
+    arrival.advance();
   }
 
   /** Something that is no HTTP, or too much of it. */
@@ -138,10 +124,11 @@ function headersFor(status: number): Readonly<Record<string, string>> {
 }
 
 /** Answers and closes, for a request that belongs somewhere else. */
-function answer(socket: Duplex, { status, text }: Refusal, done?: () => void): void {
+function answer(socket: Duplex, { status, text, headers: more }: Refusal, done?: () => void): void {
   const body = `${text}\n`;
   const headers = Object.entries({
     ...headersFor(status),
+    ...more,
     "Content-Length": String(Buffer.byteLength(body)),
   });
   const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);

@@ -1,50 +1,40 @@
-import type { RawData, WebSocket } from "ws";
-import type { MessageStream, StreamReceiver } from "../byte-stream.ts";
+import type { ByteStream, MessageStream, StreamReceiver } from "../byte-stream.ts";
+import { closeFrame, LONGEST_HEADER, pongFrame, writeBinaryHeader } from "./frame-header.ts";
+import { CloseCode, FrameReader } from "./frame-reader.ts";
 
 /**
  * How many bytes may come before the broker has answered anything: room for any CONNECT. Without it a client that
- * nobody knows yet could make the broker gather a message of the largest size.
+ * nobody knows yet could send messages of the largest size.
  */
 const UNANSWERED_LIMIT = 1024 * 1024;
-
-const NORMAL = 1000;
-const TEXT_REFUSED = 1003;
-const TOO_BIG = 1009;
-const UNSENT: readonly Buffer[] = [];
-
-/** What is read of the connection below a WebSocket. */
-export interface RawSocket {
-  on(event: "data", listener: (chunk: Buffer) => void): unknown;
-  on(event: "drain", listener: () => void): unknown;
-  off(event: "data", listener: (chunk: Buffer) => void): unknown;
-}
+/** Answers to pings that may wait for a client that does not read. */
+const MOST_PONGS = 60;
+/** How long the other side may take to close after it was told to, milliseconds. */
+const CLOSE_DEADLINE = 2_000;
 
 /** The binary messages of a WebSocket as a stream of bytes: where messages begin and end means nothing to MQTT. */
-export class WebSocketStream implements MessageStream {
-  readonly #webSocket: WebSocket;
-  readonly #socket: RawSocket;
+export class WebSocketStream extends FrameReader implements MessageStream, StreamReceiver {
+  readonly headroom = LONGEST_HEADER;
+  readonly #below: ByteStream;
   #receiver: StreamReceiver | null = null;
+  /** Came together with the request for the upgrade. */
+  #head: Buffer | null;
   #paused = true;
-  #delivering = false;
+  /** A close frame has been sent. */
+  #closing = false;
+  /** What came after a close frame or something wrong is not read. */
   #over = false;
-  /** Came in the same read as what made the session pause. */
-  #waiting: readonly Buffer[] = UNSENT;
-  #closedMeanwhile = false;
+  /** The close frame of the other side, while the session does not read what came before it. */
+  #closedWith: number | null | undefined = undefined;
   #unanswered = 0;
   #answered = false;
-  readonly #count = (chunk: Buffer): void => this.#counted(chunk.length);
+  #pongs = 0;
 
-  /** Takes an open WebSocket whose messages come as fragments. */
-  constructor(webSocket: WebSocket, socket: RawSocket) {
-    this.#webSocket = webSocket;
-    this.#socket = socket;
-    webSocket.binaryType = "fragments";
-    webSocket.on("message", (data, isBinary) => this.#message(data, isBinary));
-    webSocket.on("error", (error) => this.#receiver?.failed(error));
-    webSocket.on("close", () => this.#close());
-    socket.on("data", this.#count);
-    socket.on("drain", () => this.#receiver?.drained());
-    webSocket.pause();
+  /** `head` came together with the request. */
+  constructor(below: ByteStream, head: Buffer, largest: number) {
+    super(largest);
+    this.#below = below;
+    this.#head = head.length === 0 ? null : head;
   }
 
   deliverTo(receiver: StreamReceiver): void {
@@ -52,99 +42,128 @@ export class WebSocketStream implements MessageStream {
   }
 
   get writableLength(): number {
-    return this.#webSocket.bufferedAmount;
+    return this.#below.writableLength;
   }
 
   /** One message for all bytes. */
-  write(bytes: Uint8Array, done?: (error?: Error | null) => void): void {
-    if (!this.#answered) {
-      this.#answered = true;
-      this.#socket.off("data", this.#count);
-    }
-    this.#webSocket.send(bytes, { binary: true, compress: false }, done);
+  send(block: Buffer, start: number, end: number): void {
+    if (this.#closing) return;
+    this.#answered = true;
+    this.#below.send(block, writeBinaryHeader(block, start, end - start), end);
   }
 
   pause(): void {
     this.#paused = true;
-    this.#webSocket.pause();
+    this.#below.pause();
   }
 
   resume(): void {
     this.#paused = false;
-    if (this.#delivering) return;
-    const waiting = this.#waiting;
-    if (waiting.length > 0) {
-      this.#waiting = UNSENT;
-      this.#deliver(waiting);
+    const head = this.#head;
+    if (head !== null) {
+      this.#head = null;
+      this.received(head, 0, head.length);
     }
-    if (this.#paused) return;
-    this.#webSocket.resume();
-    if (this.#closedMeanwhile) this.#close();
+    // What is read now may have made the session pause again.
+    if (this.#isPaused()) return;
+    if (this.#closedWith !== undefined) this.#answerClose(this.#closedWith);
+    this.#below.resume();
   }
 
+  /** Tells the other side to close, which then closes the connection. */
   end(): void {
-    this.#over = true;
-    this.#waiting = UNSENT;
-    this.#webSocket.close(NORMAL);
+    this.#close(CloseCode.normal, "");
   }
 
   destroy(): void {
     this.#over = true;
-    this.#waiting = UNSENT;
-    this.#webSocket.terminate();
-    if (this.#closedMeanwhile) queueMicrotask(() => this.#close());
+    this.#below.destroy();
   }
 
-  #message(data: RawData, isBinary: boolean): void {
-    if (this.#over) return;
-    if (!isBinary) {
-      this.#refuse(TEXT_REFUSED, "MQTT needs binary frames [MQTT-6.0.0-1]");
-      return;
-    }
-    const pieces = Array.isArray(data) ? data : Buffer.isBuffer(data) ? [data] : [Buffer.from(data)];
-    if (this.#paused || this.#delivering) this.#waiting = this.#waiting.concat(pieces);
-    else this.#deliver(pieces);
+  received(chunk: Buffer, start: number, end: number): void {
+    if (!this.#over) this.readFrames(chunk, start, end);
   }
 
-  #deliver(pieces: readonly Buffer[]): void {
-    const receiver = this.#receiver;
-    if (receiver === null) return;
-    this.#delivering = true;
-    let index = 0;
-    while (index < pieces.length && !this.#paused && !this.#over) {
-      const piece = pieces[index++];
-      if (piece !== undefined) receiver.received(piece, piece.length);
-    }
-    this.#delivering = false;
-    if (index < pieces.length && !this.#over) this.#waiting = pieces.slice(index).concat(this.#waiting);
+  drained(): void {
+    this.#pongs = 0;
+    this.#receiver?.drained();
   }
 
-  #counted(length: number): void {
-    this.#unanswered += length;
-    if (this.#unanswered > UNANSWERED_LIMIT) {
-      this.#socket.off("data", this.#count);
-      this.#refuse(TOO_BIG, `more than ${UNANSWERED_LIMIT} bytes before CONNACK`);
-      // Nothing more is gathered while the other side has its time to close.
-      this.#webSocket.pause();
-    }
+  failed(error: Error): void {
+    this.#receiver?.failed(error);
   }
 
-  /** Closes it in the way of WebSocket, and tells why. */
-  #refuse(code: number, reason: string): void {
-    this.#over = true;
-    this.#waiting = UNSENT;
-    this.#receiver?.failed(new Error(`WebSocket: ${reason}`));
-    this.#webSocket.close(code, reason);
-  }
-
-  /** What came before the end is delivered before the end is told. */
-  #close(): void {
-    if (this.#waiting.length > 0) {
-      this.#closedMeanwhile = true;
-      return;
-    }
-    this.#closedMeanwhile = false;
+  closed(): void {
     this.#over = true;
     this.#receiver?.closed();
   }
+
+  protected override onData(chunk: Buffer, start: number, end: number): void {
+    if (this.#closing) return;
+    if (!this.#answered) {
+      this.#unanswered += end - start;
+      if (this.#unanswered > UNANSWERED_LIMIT) {
+        this.onRefusal(CloseCode.tooBig, `more than ${UNANSWERED_LIMIT} bytes before CONNACK`);
+        return;
+      }
+    }
+    this.#receiver?.received(chunk, start, end);
+  }
+
+  protected override onPing(payload: Buffer): void {
+    if (this.#closing) return;
+    this.#sendFrame(pongFrame(payload));
+    if (this.#below.writableLength > 0 && ++this.#pongs > MOST_PONGS) {
+      this.failed(new Error("WebSocket: pings whose answers are not read"));
+      this.destroy();
+    }
+  }
+
+  protected override onCloseFrame(code: number | null): void {
+    if (this.#over) return;
+    if (this.#paused) this.#closedWith = code;
+    else this.#answerClose(code);
+  }
+
+  /** Closes it in the way of WebSocket, and tells why. */
+  protected override onRefusal(code: number, reason: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.failed(new Error(`WebSocket: ${reason}`));
+    this.#close(code, reason);
+    this.#finish();
+  }
+
+  #isPaused(): boolean {
+    return this.#paused;
+  }
+
+  #answerClose(code: number | null): void {
+    this.#closedWith = undefined;
+    this.#over = true;
+    this.#close(code, "");
+    this.#finish();
+  }
+
+  #close(code: number | null, reason: string): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#sendFrame(closeFrame(code, reason));
+  }
+
+  /** Both sides know that it is over. The end of the connection is read, since what comes before it is of no interest. */
+  #finish(): void {
+    const below = this.#below;
+    below.end();
+    below.resume();
+    setTimeout(destroyStream, CLOSE_DEADLINE, below).unref();
+  }
+
+  #sendFrame(frame: Buffer): void {
+    this.#below.send(frame, 0, frame.length);
+  }
+}
+
+function destroyStream(stream: ByteStream): void {
+  stream.destroy();
 }

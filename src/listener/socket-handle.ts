@@ -1,0 +1,46 @@
+import type { Socket } from "node:net";
+
+/*
+ * What is below a socket. Handles are not part of the runtime's documented interface: whoever works with one looks
+ * first whether it is as expected, and leaves it alone if not.
+ */
+
+/** The part of a handle that writes: 0 or a negative error number. */
+export interface WriteHandle {
+  writeBuffer(request: object, bytes: Uint8Array): number;
+  /** `allBuffers` is true: no chunk is text. */
+  writev(request: object, chunks: readonly Uint8Array[], allBuffers: true): number;
+}
+
+/** The part of a handle that reads. */
+export interface ReadHandle {
+  /** Whether it reads at present; whoever starts or stops it sets it. */
+  reading: boolean;
+  readStart(): number;
+  readStop(): number;
+  /** From now on every read goes into `buffer`. */
+  useUserBuffer(buffer: Uint8Array): void;
+  /** Called after every read, and at the end. */
+  onread: (this: object, bytes: unknown) => unknown;
+}
+
+/** The handle of a socket, whatever it is. */
+export function handleOf(socket: Socket): unknown {
+  return Reflect.get(socket, "_handle");
+}
+
+export function isWriteHandle(handle: unknown): handle is WriteHandle {
+  return hasFunctions(handle, ["writeBuffer", "writev"]);
+}
+
+export function isReadHandle(handle: unknown): handle is ReadHandle {
+  return hasFunctions(handle, ["readStart", "readStop", "useUserBuffer", "onread"]);
+}
+
+function hasFunctions(handle: unknown, names: readonly string[]): boolean {
+  return (
+    typeof handle === "object" &&
+    handle !== null &&
+    names.every((name) => typeof Reflect.get(handle, name) === "function")
+  );
+}
