@@ -1,3 +1,4 @@
+import { type EdgeEnd, EdgeTable, sameText } from "./edge-table.ts";
 import { Matches } from "./matches.ts";
 import { Subscribers } from "./subscribers.ts";
 import { WordTable } from "./word-table.ts";
@@ -12,65 +13,34 @@ const HASH = 0x23;
  */
 type Branch = FilterNode | Subscribers;
 
-class FilterNode {
+class FilterNode implements EdgeEnd {
+  /** What its named edges begin at in the table. */
+  readonly id: number;
+  /** The level that leads here; empty for the root and behind `+`. */
+  readonly word: string;
   /** The filter that ends here. */
   here: Subscribers | null;
   /** The filter that goes on with `#` from here. */
   rest: Subscribers | null;
   plus: Branch | null;
-  /** The only named child, as long as there is one only. */
-  word: string | null;
-  child: Branch | null;
-  children: Map<string, Branch> | null;
+  /** Number of named edges. */
+  named: number;
 
-  constructor() {
+  constructor(id: number, word: string) {
+    this.id = id;
+    this.word = word;
     this.here = null;
     this.rest = null;
     this.plus = null;
-    this.word = null;
-    this.child = null;
-    this.children = null;
+    this.named = 0;
   }
 
-  get(word: string): Branch | undefined {
-    if (this.children !== null) return this.children.get(word);
-    return this.word === word && this.child !== null ? this.child : undefined;
-  }
-
-  /** `word` has been made fit to be kept when it is new. */
-  set(word: string, branch: Branch): void {
-    if (this.children !== null) {
-      this.children.set(word, branch);
-    } else if (this.word === null || this.child === null || this.word === word) {
-      this.word ??= word;
-      this.child = branch;
-    } else {
-      this.children = new Map<string, Branch>([
-        [this.word, this.child],
-        [word, branch],
-      ]);
-      this.word = null;
-      this.child = null;
-    }
-  }
-
-  delete(word: string): void {
-    if (this.children !== null) {
-      this.children.delete(word);
-      if (this.children.size === 0) this.children = null;
-    } else if (this.word === word) {
-      this.word = null;
-      this.child = null;
-    }
-  }
-
-  /** Whether anything goes on with a named level. */
-  get named(): boolean {
-    return this.child !== null || this.children !== null;
+  isNamed(text: string, start: number, end: number): boolean {
+    return sameText(this.word, 0, text, start, end) && this.word.length === end - start;
   }
 
   get empty(): boolean {
-    return this.here === null && this.rest === null && this.plus === null && !this.named;
+    return this.here === null && this.rest === null && this.plus === null && this.named === 0;
   }
 }
 
@@ -113,10 +83,18 @@ function matchesFrom(filter: string, filterStart: number, topic: string, topicSt
   }
 }
 
+/** `PLUS` or `HASH` when the level at `at` is one (wildcards fill their level), else anything else. */
+function wildcard(filter: string, at: number): number {
+  return filter.charCodeAt(at);
+}
+
 /** The filters with wildcards of one mountpoint. Filters are valid when they come here. */
 export class FilterTrie {
-  private root = new FilterNode();
+  private readonly root = new FilterNode(0, "");
+  private readonly edges = new EdgeTable<Branch>();
   private readonly words = new WordTable();
+  private nodes = 1;
+  private readonly freeIds: number[] = [];
   // The topic of the match that is going on.
   private topic = "";
   private found = new Matches();
@@ -126,10 +104,10 @@ export class FilterTrie {
     let node = this.root;
     for (let at = 0; ; ) {
       const next = nextLevel(filter, at);
-      const word = filter.slice(at, next - 1);
-      if (word === "#") return node.rest ?? undefined;
-      const branch = word === "+" ? node.plus : node.get(word);
-      if (branch === null || branch === undefined) return undefined;
+      const kind = wildcard(filter, at);
+      if (kind === HASH) return node.rest ?? undefined;
+      const branch = kind === PLUS ? node.plus : this.edges.get(node.id, filter, at, next - 1);
+      if (branch === null) return undefined;
       if (branch instanceof Subscribers) return branch.filter === filter ? branch : undefined;
       if (next > filter.length) return branch.here ?? undefined;
       node = branch;
@@ -142,24 +120,24 @@ export class FilterTrie {
     let node = this.root;
     for (let at = 0; ; ) {
       const next = nextLevel(filter, at);
-      const word = filter.slice(at, next - 1);
-      if (word === "#") {
+      const kind = wildcard(filter, at);
+      if (kind === HASH) {
         node.rest ??= new Subscribers(filter, filter.length + 1);
         return node.rest;
       }
-      const branch = word === "+" ? node.plus : (node.get(word) ?? null);
+      const branch = kind === PLUS ? node.plus : this.edges.get(node.id, filter, at, next - 1);
       if (branch === null) {
         const leaf = new Subscribers(filter, next);
-        if (word === "+") node.plus = leaf;
-        else node.set(this.words.keep(word), leaf);
+        this.put(node, filter, at, leaf);
         return leaf;
       }
       if (branch instanceof Subscribers) {
         if (branch.filter === filter) return branch;
-        const inner = new FilterNode();
+        const word = kind === PLUS ? "" : this.words.keep(filter.slice(at, next - 1));
+        const inner = new FilterNode(this.freeIds.pop() ?? this.nodes++, word);
+        // In this order: the leaf answers to its old name until it is replaced.
+        this.put(node, filter, at, inner);
         this.pushDown(inner, branch);
-        if (word === "+") node.plus = inner;
-        else node.set(word, inner);
         node = inner;
       } else {
         node = branch;
@@ -175,25 +153,24 @@ export class FilterTrie {
   /** Takes a filter out, and the nodes that only it needed. */
   remove(filter: string): void {
     const path: FilterNode[] = [];
-    const words: string[] = [];
+    const starts: number[] = [];
     let node = this.root;
     for (let at = 0; ; ) {
       const next = nextLevel(filter, at);
-      const word = filter.slice(at, next - 1);
-      if (word === "#") {
+      const kind = wildcard(filter, at);
+      if (kind === HASH) {
         node.rest = null;
         break;
       }
-      const branch = word === "+" ? node.plus : node.get(word);
-      if (branch === null || branch === undefined) return;
+      const branch = kind === PLUS ? node.plus : this.edges.get(node.id, filter, at, next - 1);
+      if (branch === null) return;
       if (branch instanceof Subscribers) {
         if (branch.filter !== filter) return;
-        if (word === "+") node.plus = null;
-        else node.delete(word);
+        this.cut(node, filter, at);
         break;
       }
       path.push(node);
-      words.push(word);
+      starts.push(at);
       node = branch;
       if (next > filter.length) {
         node.here = null;
@@ -203,10 +180,10 @@ export class FilterTrie {
     }
     for (let i = path.length - 1; i >= 0 && node.empty; i--) {
       const parent = path[i];
-      const word = words[i];
-      if (parent === undefined || word === undefined) return;
-      if (word === "+") parent.plus = null;
-      else parent.delete(word);
+      const start = starts[i];
+      if (parent === undefined || start === undefined) return;
+      this.cut(parent, filter, start);
+      this.freeIds.push(node.id);
       node = parent;
     }
   }
@@ -229,8 +206,8 @@ export class FilterTrie {
       if (root.rest !== null) into.add(root.rest);
       if (root.plus !== null) this.enter(root.plus, next);
     }
-    const branch = root.get(topic.slice(0, next - 1));
-    if (branch !== undefined) this.enter(branch, next);
+    const branch = this.edges.get(root.id, topic, 0, next - 1);
+    if (branch !== null) this.enter(branch, next);
   }
 
   /** Goes on below a branch, with the level of the topic that begins at `at`. */
@@ -247,9 +224,9 @@ export class FilterTrie {
     }
     const next = nextLevel(topic, at);
     if (branch.plus !== null) this.enter(branch.plus, next);
-    if (!branch.named) return;
-    const named = branch.get(topic.slice(at, next - 1));
-    if (named !== undefined) this.enter(named, next);
+    if (branch.named === 0) return;
+    const named = this.edges.get(branch.id, topic, at, next - 1);
+    if (named !== null) this.enter(named, next);
   }
 
   /** Puts a leaf one level further down, below `node`, which is empty. */
@@ -259,11 +236,20 @@ export class FilterTrie {
       node.here = leaf;
       return;
     }
-    const next = nextLevel(filter, tail);
-    const word = filter.slice(tail, next - 1);
-    leaf.tail = next;
-    if (word === "#") node.rest = leaf;
-    else if (word === "+") node.plus = leaf;
-    else node.set(this.words.keep(word), leaf);
+    leaf.tail = nextLevel(filter, tail);
+    if (wildcard(filter, tail) === HASH) node.rest = leaf;
+    else this.put(node, filter, tail, leaf);
+  }
+
+  /** Has the level of `filter` at `at` lead from `node` to `branch`. */
+  private put(node: FilterNode, filter: string, at: number, branch: Branch): void {
+    if (wildcard(filter, at) === PLUS) node.plus = branch;
+    else if (this.edges.set(node.id, filter, at, nextLevel(filter, at) - 1, branch) === null) node.named++;
+  }
+
+  /** Has the level of `filter` at `at` lead nowhere from `node`. */
+  private cut(node: FilterNode, filter: string, at: number): void {
+    if (wildcard(filter, at) === PLUS) node.plus = null;
+    else if (this.edges.delete(node.id, filter, at, nextLevel(filter, at) - 1)) node.named--;
   }
 }

@@ -1,6 +1,8 @@
 import type { Publication } from "../mqtt/publication.ts";
 import type { Destination, SubscriptionOptions } from "./destination.ts";
+import { type EdgeEnd, sameText } from "./edge-table.ts";
 
+const SLASH = 0x2f;
 /** From this number of members on, positions are kept in a Map: many thousands may join and leave one filter. */
 const MAP_FROM = 16;
 
@@ -67,11 +69,11 @@ class MemberList {
  * All subscriptions with one filter. Routes refer to these objects, so that members come and go without any
  * route being made anew. The first member stands in the object itself: most filters have one.
  */
-export class Subscribers {
+export class Subscribers implements EdgeEnd {
   readonly filter: string;
   /**
    * Used by the trie: where in `filter` the levels begin that the path to this object does not cover;
-   * `filter.length + 1` when it covers all.
+   * `filter.length + 1` when it covers all. 0 for a filter without wildcards, which stands in no trie.
    */
   tail: number;
   private destination: Destination | null;
@@ -84,6 +86,17 @@ export class Subscribers {
     this.destination = null;
     this.options = null;
     this.many = null;
+  }
+
+  /** Whether the last level before `tail` is `text[start, end)`; of a filter without wildcards, all of it. */
+  isNamed(text: string, start: number, end: number): boolean {
+    if (this.tail === 0) {
+      return this.filter.length === end - start && sameText(this.filter, 0, text, start, end);
+    }
+    const at = this.tail - 1 - (end - start);
+    return (
+      (at === 0 || this.filter.charCodeAt(at - 1) === SLASH) && sameText(this.filter, at, text, start, end)
+    );
   }
 
   /** Number of members. */

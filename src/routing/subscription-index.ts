@@ -1,6 +1,7 @@
 import type { Topic } from "../mqtt/topic.ts";
 import { hasWildcard } from "../mqtt/topic-filter.ts";
 import type { Destination, SubscriptionOptions } from "./destination.ts";
+import { EdgeTable } from "./edge-table.ts";
 import { FilterTrie } from "./filter-trie.ts";
 import { Matches } from "./matches.ts";
 import { Route } from "./route.ts";
@@ -9,6 +10,9 @@ import { Subscribers } from "./subscribers.ts";
 /** Counters of versions; counter 0 is the common one. A power of two. */
 const VERSIONS = 8192;
 const COMMON = 0;
+
+/** The node that filters without wildcards begin at. */
+const EXACT = 0;
 
 const HASH_START = 0x811c9dc5;
 
@@ -43,7 +47,7 @@ function secondLevelEnd(text: string, firstEnd: number): number {
 }
 
 /**
- * All subscriptions of one mountpoint: a Map of the filters without wildcards and a trie of the others.
+ * All subscriptions of one mountpoint: a table of the filters without wildcards and a trie of the others.
  *
  * Routes are cached in topics and stay valid until a filter appears or disappears that could match them. Which
  * those are is told by version counters: a filter without wildcards raises the one of its name, a filter that
@@ -51,7 +55,8 @@ function secondLevelEnd(text: string, firstEnd: number): number {
  * Names share a fixed number of counters by hash; a collision only makes a route anew.
  */
 export class SubscriptionIndex {
-  private readonly exact = new Map<string, Subscribers>();
+  /** Filters without wildcards: edges from one node, named by the whole filter. */
+  private readonly exact = new EdgeTable<Subscribers>();
   private readonly trie = new FilterTrie();
   private readonly versions = new Float64Array(VERSIONS);
   /** What the match that is going on has found. */
@@ -86,10 +91,10 @@ export class SubscriptionIndex {
       subscribers = this.trie.obtain(filter);
       if (subscribers.count === 0) this.wildcardFilters++;
     } else {
-      subscribers = this.exact.get(filter);
+      subscribers = this.exact.get(EXACT, filter, 0, filter.length) ?? undefined;
       if (subscribers === undefined) {
         subscribers = new Subscribers(filter, 0);
-        this.exact.set(filter, subscribers);
+        this.exact.set(EXACT, filter, 0, filter.length, subscribers);
       }
     }
     if (subscribers.count === 0) this.changed(filter);
@@ -101,7 +106,9 @@ export class SubscriptionIndex {
   /** Ends a subscription; false when there was none. */
   unsubscribe(filter: string, destination: Destination): boolean {
     const wildcard = hasWildcard(filter);
-    const subscribers = wildcard ? this.trie.get(filter) : this.exact.get(filter);
+    const subscribers = wildcard
+      ? this.trie.get(filter)
+      : (this.exact.get(EXACT, filter, 0, filter.length) ?? undefined);
     if (subscribers === undefined || !subscribers.remove(destination, this.publishing)) return false;
     this.subscriptions--;
     if (subscribers.count === 0) {
@@ -109,7 +116,7 @@ export class SubscriptionIndex {
         this.trie.remove(filter);
         this.wildcardFilters--;
       } else {
-        this.exact.delete(filter);
+        this.exact.delete(EXACT, filter, 0, filter.length);
       }
       this.changed(filter);
     }
@@ -151,8 +158,8 @@ export class SubscriptionIndex {
       (versions[firstSlot] ?? 0) +
       (versions[COMMON] ?? 0);
     const { found } = this;
-    const exact = this.exact.get(text);
-    if (exact !== undefined) found.add(exact);
+    const exact = this.exact.get(EXACT, text, 0, text.length);
+    if (exact !== null) found.add(exact);
     if (this.wildcardFilters > 0) this.trie.match(text, topic.reserved, found);
     return new Route(this, version, topicSlot, prefixSlot, firstSlot, found.take());
   }
