@@ -315,7 +315,12 @@ function accept(
   session.admitted();
   session.connectedAt = services.clock.now();
   subscriber.queue.incoming.listener = session;
-  sendConnack(session, admission, sessionPresent);
+  if (!sendConnack(session, admission, sessionPresent)) {
+    // [MQTT-3.1.2-24] forbids to send it, and without it there is no connection.
+    session.finish(false, `its Maximum Packet Size of ${session.maximumPacketSize} takes no CONNACK`);
+    session.transport.end();
+    return;
+  }
   services.log.info(
     "connect",
     `client ${session.clientId} connected from ${session.peer}, MQTT ${versionName(packet)}` +
@@ -362,20 +367,19 @@ function prepare(session: Session, packet: Connect): void {
   }
 }
 
-function sendConnack(session: Session, admission: Admission, sessionPresent: boolean): void {
+/** False: it is larger than what the client takes. */
+function sendConnack(session: Session, admission: Admission, sessionPresent: boolean): boolean {
   const { services, settings, maximumFrame } = session;
   const { counters } = services;
   if (session.v5 === 0) {
     counters.increment(reasonSlot(connackReturnSlots, 0));
     // In MQTT 3.1 that byte is reserved.
-    session.sendPacket({
+    return session.sendPacket({
       kind: "connack",
       sessionPresent: sessionPresent && session.version !== 3,
       reasonCode: 0,
     });
-    return;
   }
-  counters.increment(reasonSlot(ReasonMetric.mqtt_connack_sent, ReasonCode.Success));
   const { properties, assignedClientId, authentication, packet } = admission;
   const { responseInformation, ...granted } = properties;
   const connack: Connack = {
@@ -395,7 +399,9 @@ function sendConnack(session: Session, admission: Admission, sessionPresent: boo
       ...(settings.maxMessageSize > 0 ? { maximumPacketSize: maximumFrame } : {}),
     },
   };
-  session.sendPacket(connack);
+  if (!session.sendPacket(connack)) return false;
+  counters.increment(reasonSlot(ReasonMetric.mqtt_connack_sent, ReasonCode.Success));
+  return true;
 }
 
 function versionName(packet: Connect): string {

@@ -96,7 +96,10 @@ export abstract class SessionOutput {
   writeAcknowledgement(type: AcknowledgementType, packetId: number, reasonCode: number): void {
     if (this.phase !== Phase.Connected) return;
     const { counters } = this.services;
-    if (type === PUBACK || type === PUBCOMP || reasonCode >= 0x80) this.unacknowledged--;
+    if (type === PUBACK || type === PUBCOMP || (type === PUBREC && reasonCode >= 0x80)) {
+      // PUBCOMP also answers a PUBREL whose PUBLISH this connection has not seen: that makes no room (section 4.9).
+      if (this.unacknowledged > 0) this.unacknowledged--;
+    }
     if (this.v5 === 0) counters.increment(ACK_SENT_V4[type - 4] ?? Metric.none);
     else counters.increment(reasonSlot(ACK_SENT_V5[type - 4] ?? NO_SLOTS, reasonCode));
     if (reasonCode >= 0x80 && this.explanations !== null && type !== PUBREL && type !== PUBCOMP) {
@@ -184,16 +187,17 @@ export abstract class SessionOutput {
   /**
    * Sends a packet that is not on the hot path. Explanations are left out when the client does not want them
    * [MQTT-3.1.2-29] or when they make the packet too large for it [MQTT-3.2.2-19, -20]; what is still too large is
-   * not sent at all [MQTT-3.1.2-24].
+   * not sent at all [MQTT-3.1.2-24]: false.
    */
-  sendPacket(packet: ServerPacket): void {
-    if (this.phase === Phase.Closed) return;
+  sendPacket(packet: ServerPacket): boolean {
+    if (this.phase === Phase.Closed) return false;
     const most = this.maximumPacketSize === 0 ? Number.POSITIVE_INFINITY : this.maximumPacketSize;
     let bytes = encodePacket(this.problemInformation ? packet : withoutExplanation(packet), this.protocol);
     if (bytes.length > most) bytes = encodePacket(withoutExplanation(packet), this.protocol);
-    if (bytes.length > most) return;
+    if (bytes.length > most) return false;
     const at = this.transport.reserve(bytes.length);
     bytes.copy(this.transport.block, at);
+    return true;
   }
 
   /** DISCONNECT of MQTT 5 with a reason, and what a plugin says to it. */

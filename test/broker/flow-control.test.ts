@@ -64,6 +64,34 @@ describe("flow control", () => {
     if (!onMosquitto) await client.expectDisconnect(0x93);
   });
 
+  test("MQTT 5: exchanges nobody began make no room in the receive maximum", { skip: oursOnly }, async () => {
+    const client = await suite.connect({ version: 5 });
+    const topic = suite.name();
+    for (let id = 1; id <= 2; id++) client.send({ cmd: "publish", topic, qos: 2, id });
+    for (let id = 1; id <= 2; id++) await client.expect("pubrec", { id });
+    for (let id = 101; id <= 105; id++) client.send({ cmd: "pubrec", id });
+    for (let id = 101; id <= 105; id++) await client.expect("pubrel", { id, code: 0x92 });
+    client.send({ cmd: "publish", topic, qos: 2, id: 3 });
+    await client.expect("pubrec", { id: 3 });
+    client.send({ cmd: "publish", topic, qos: 2, id: 4 });
+    await client.expectDisconnect(0x93);
+    const other = await suite.connect({ version: 5 });
+    for (let id = 101; id <= 105; id++) other.send({ cmd: "pubrel", id });
+    for (let id = 101; id <= 105; id++) await other.expect("pubcomp", { id, code: 0x92 });
+    for (let id = 1; id <= 4; id++) other.send({ cmd: "publish", topic, qos: 2, id });
+    for (let id = 1; id <= 3; id++) await other.expect("pubrec", { id });
+    await other.expectDisconnect(0x93);
+  });
+
+  test("MQTT 5: a client that takes no CONNACK of its size is disconnected [MQTT-3.1.2-24]", {
+    skip: oursOnly,
+  }, async () => {
+    const client = await suite.open(5);
+    client.sendConnect({ clientId: suite.name("c"), properties: { maximumPacketSize: 4 } });
+    await client.expectClosed();
+    await suite.broker.logged(/its Maximum Packet Size of 4 takes no CONNACK/);
+  });
+
   test("MQTT 5: what is larger than the client's maximum is dropped, the rest goes on [MQTT-3.1.2-24, -25]", async () => {
     const topic = suite.name();
     const subscriber = await suite.connect({ version: 5, properties: { maximumPacketSize: 100 } });
