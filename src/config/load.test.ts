@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { loadConfiguration } from "./load.ts";
@@ -138,6 +138,12 @@ describe("errors", () => {
     ]);
   });
 
+  it("are lines that are not UTF-8, apart from comments", (t) => {
+    const request = requestFor(t, { "vernemq.conf": "" });
+    writeFileSync(request.confFile, Buffer.from("# M\xfcller\nnodename = M\xfcller@127.0.0.1\n", "latin1"));
+    assert.deepEqual(errorsOf(request), ["vernemq.conf:2: the line is not UTF-8"]);
+  });
+
   it("name the attribute of a listener that was probably meant", (t) => {
     const [first, second, ...others] = errors(t, "listener.tcp.max_conections = 5\nlistener.ws.cafile = x");
     assert.match(first ?? "", /did you mean listener.tcp.max_connections\?$/);
@@ -182,6 +188,27 @@ describe("warnings", () => {
       "not in effect yet, because this version lacks metrics for Graphite: graphite_enabled (vernemq.conf:1), graphite_host (vernemq.conf:2)",
       "not in effect yet, because this version lacks the cluster: listener.vmqs.default (vernemq.conf:3)",
     ]);
+  });
+
+  it("come for options of a listener without an address", (t) => {
+    const text = [
+      "listener.tcp.default = 127.0.0.1:1883",
+      "listener.tcp.default.max_connections = 5",
+      "listener.tcp.defualt.max_connections = 6",
+      "listener.tcp.defualt.mountpoint = x",
+      "listener.http.status.http_modules = vmq_status_http",
+    ].join("\n");
+    assert.deepEqual(warnings(t, text).slice(-1), [
+      "there is no such listener, because listener.tcp.defualt = IP:PORT is missing: listener.tcp.defualt.max_connections (vernemq.conf:3), listener.tcp.defualt.mountpoint (vernemq.conf:4)",
+    ]);
+  });
+
+  it("come for a # that ends a value it touches", (t) => {
+    const text = "systree_mountpoint = a/#\nretry_interval = 3 # seconds\nsystree_mountpoint = a/# # again";
+    assert.deepEqual(warnings(t, text).slice(0, 1), [
+      "vernemq.conf:3: systree_mountpoint = a/: what follows is a comment, because # begins one; a value with a # needs single quotes around it",
+    ]);
+    assert.deepEqual(warnings(t, "nodename = 'a#@127.0.0.1' # b"), []);
   });
 
   it("do not come for what happens anyway", (t) => {

@@ -4,7 +4,7 @@ import { type Directories, resolvePath } from "./directories.ts";
 import { findKey, formerName, type KnownKey, nearestKeys } from "./key-index.ts";
 import type { Overlay } from "./overlay.ts";
 import { pluginSettings } from "./plugin-settings.ts";
-import type { Problem } from "./problem.ts";
+import { formatPlace, type Problem } from "./problem.ts";
 import { readFiles, type WrittenSetting } from "./reader/files.ts";
 import { type Sources, substitute } from "./reader/substitution.ts";
 import { aliases, allOptions } from "./schema/schema.ts";
@@ -65,8 +65,18 @@ export function loadConfiguration(request: LoadRequest): LoadResult {
   const configuration = new Configuration(confFile, directories, texts);
   const chains = chainProblems(configuration);
   if (chains.length > 0) return { ok: false, errors: inOrder(chains, written) };
-  const warnings = [...(overlay?.warnings ?? []), ...warningsAbout(configuration)];
+  const cut = [...last.values()].flatMap((setting) => (setting.cut === true ? [aboutCut(setting)] : []));
+  const warnings = [...(overlay?.warnings ?? []), ...cut, ...warningsAbout(configuration)];
   return { ok: true, configuration, warnings };
+}
+
+/** A topic such as `a/#` loses its end without quotes. */
+function aboutCut({ known, value, place }: KnownSetting): Warning {
+  const shown = known.option.secret === true ? "******" : value;
+  const text =
+    `${formatPlace(place)}: ${known.key} = ${shown}: what follows is a comment, because # begins one; ` +
+    "a value with a # needs single quotes around it";
+  return { keys: [known.key], text };
 }
 
 /** The last setting of each known key; unknown keys become errors. */

@@ -1,4 +1,5 @@
 import type { Configuration } from "./configuration.ts";
+import { joinKey } from "./key.ts";
 import { findKey, type KnownKey } from "./key-index.ts";
 import { formatPlace } from "./problem.ts";
 
@@ -23,9 +24,29 @@ function placed(configuration: Configuration, key: string): string {
   return place === undefined ? key : `${key} (${formatPlace(place)})`;
 }
 
+/** Listeners without an address that options name all the same: nobody listens there. */
+function aboutAddresses(configuration: Configuration): readonly Warning[] {
+  const groups = new Map<string, string[]>();
+  for (const known of configuration.settings()) {
+    const { key, pattern, names } = known;
+    const kind = /^listener\.([a-z]+)\.\$name\./.exec(pattern)?.[1];
+    if (kind === undefined || isUsual(configuration, known)) continue;
+    const address = joinKey(["listener", kind, names[0] ?? ""]);
+    if (configuration.setting(address) !== undefined) continue;
+    if (findKey(address)?.option.default !== undefined) continue;
+    groups.set(address, [...(groups.get(address) ?? []), key]);
+  }
+  return [...groups].map(([address, keys]) => ({
+    keys,
+    text: `there is no such listener, because ${address} = IP:PORT is missing: ${keys
+      .map((key) => placed(configuration, key))
+      .join(", ")}`,
+  }));
+}
+
 /**
  * One warning for each part of the broker that settings ask for and that this version lacks, and one for each
- * reason why settings are only accepted.
+ * reason why settings are only accepted; one for each listener that has options and no address.
  */
 export function warningsAbout(configuration: Configuration): readonly Warning[] {
   const groups = new Map<string, string[]>();
@@ -38,8 +59,9 @@ export function warningsAbout(configuration: Configuration): readonly Warning[] 
         : `without effect: ${status.why}`;
     groups.set(reason, [...(groups.get(reason) ?? []), known.key]);
   }
-  return [...groups].map(([reason, keys]) => ({
+  const warnings = [...groups].map(([reason, keys]) => ({
     keys,
     text: `${reason}: ${keys.map((key) => placed(configuration, key)).join(", ")}`,
   }));
+  return [...warnings, ...aboutAddresses(configuration)];
 }

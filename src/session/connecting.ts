@@ -52,11 +52,13 @@ export function handleConnect(session: Session, packet: Connect): void {
   }
   if (!listener.allowedProtocolVersions.has(packet.level)) {
     const allowed = [...listener.allowedProtocolVersions, packet.level].sort((a, b) => a - b).join(",");
+    // The listener's own option goes before those of its kind. One of `listener start` has its address as a name.
+    const named = listener.name.includes(":") ? "" : `.${listener.name}`;
     refuse(
       session,
       ReasonCode.UnsupportedProtocolVersion,
       `protocol level ${packet.level} is not in allowed_protocol_versions; to allow it: ` +
-        `listener.${listener.kind}.allowed_protocol_versions = ${allowed}`,
+        `listener.${listener.kind}${named}.allowed_protocol_versions = ${allowed}`,
     );
     return;
   }

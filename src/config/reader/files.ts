@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import type { Place, Problem } from "../problem.ts";
@@ -8,6 +9,8 @@ export interface WrittenSetting {
   readonly key: string;
   readonly value: string;
   readonly place: Place;
+  /** A # that touches the value ended it. */
+  readonly cut?: boolean;
 }
 
 /** All settings of a configuration in the order in which they count, and what could not be read. */
@@ -33,6 +36,20 @@ const reasons: ReadonlyMap<string, string> = new Map([
 export function readFailure(error: unknown): string {
   const code = errorCode(error);
   return reasons.get(code) ?? code;
+}
+
+/** The lines, from 1, with bytes that are no UTF-8 and that do not stand in a comment line. */
+function foreignLines(content: Buffer): readonly number[] {
+  if (isUtf8(content)) return [];
+  const lines: number[] = [];
+  for (let start = 0, line = 1; start < content.length; line++) {
+    const newline = content.indexOf(0x0a, start);
+    const end = newline < 0 ? content.length : newline;
+    const bytes = content.subarray(start, end);
+    if (!isUtf8(bytes) && !bytes.toString("latin1").trimStart().startsWith("#")) lines.push(line);
+    start = end + 1;
+  }
+  return lines;
 }
 
 /** The files that an include names, in the order of their names; none when there is no such file. */
@@ -77,7 +94,11 @@ export function readFiles(confFile: string, edit: (text: string) => string = (te
     }
     let text: string;
     try {
-      text = readFileSync(path, "utf8");
+      const content = readFileSync(path);
+      text = content.toString("utf8");
+      for (const line of foreignLines(content)) {
+        problems.push({ place: { file: path, line }, problem: "the line is not UTF-8" });
+      }
     } catch (error) {
       if (from !== undefined && errorCode(error) === "ENOENT") return;
       const problem = `${path} cannot be read: ${readFailure(error)}`;
@@ -88,7 +109,7 @@ export function readFiles(confFile: string, edit: (text: string) => string = (te
       const place = { file: path, line: statement.line };
       if (statement.kind === "error") problems.push({ place, problem: statement.problem });
       else if (statement.kind === "setting")
-        settings.push({ key: statement.key, value: statement.value, place });
+        settings.push({ key: statement.key, value: statement.value, place, cut: statement.cut });
       else {
         const target = isAbsolute(statement.path) ? statement.path : join(dirname(path), statement.path);
         include(target, place, [...open, path]);

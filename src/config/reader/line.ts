@@ -2,12 +2,20 @@ import { joinKey, splitKey } from "../key.ts";
 
 /** One statement of a configuration file. */
 export type Statement =
-  | { readonly kind: "setting"; readonly line: number; readonly key: string; readonly value: string }
+  | {
+      readonly kind: "setting";
+      readonly line: number;
+      readonly key: string;
+      readonly value: string;
+      /** A # that touches the value ended it: it may have been meant as a part of it. */
+      readonly cut: boolean;
+    }
   | { readonly kind: "include"; readonly line: number; readonly path: string }
   | { readonly kind: "error"; readonly line: number; readonly problem: string };
 
 interface Value {
   readonly value: string;
+  readonly cut?: boolean;
   /** Where reading goes on, after the line with the end of the value. */
   readonly next: number;
 }
@@ -50,8 +58,10 @@ function readValue(text: string, from: number): Value | Failure {
   if (text.startsWith("'''", from)) return tripleQuoted(text, from);
   if (text.startsWith("'", from)) return singleQuoted(text, from);
   const next = nextLine(text, from);
-  const value = text.slice(from, next).replace(/#.*/s, "").trim();
-  return value === "" ? { problem: "has no value; write '' for an empty one", next } : { value, next };
+  const before = text.slice(from, next).replace(/#.*/s, "");
+  const value = before.trim();
+  if (value === "") return { problem: "has no value; write '' for an empty one", next };
+  return { value, cut: text[from + before.length] === "#" && before.trimEnd() === before, next };
 }
 
 const INCLUDE = /[ \t]*include[ \t]+([^\s#=]+)[ \t]*(?:#[^\n]*)?\r?(?:\n|$)/y;
@@ -113,7 +123,8 @@ function readStatement(text: string, from: number, line: number, statements: Sta
   } else if ("problem" in read) {
     statements.push({ kind: "error", line, problem: `${setting[1]} ${read.problem}` });
   } else {
-    statements.push({ kind: "setting", line, key: joinKey(words), value: read.value });
+    const { value, cut = false } = read;
+    statements.push({ kind: "setting", line, key: joinKey(words), value, cut });
   }
   return read.next;
 }
