@@ -38,9 +38,10 @@ class ManualStore implements Pick<MessageStore, "touch" | "records" | "uncommitt
       release: none,
       removeQueue: none,
       putRecord: none,
-      putRecordOf: (table, key, head, body, start, end) => {
+      putRecordOf: (table, keyHead, valueHead, rest, start, middle, end) => {
         assert.equal(table, "retained");
-        this.table.set(key, Buffer.concat([head, body.subarray(start, end)]));
+        const key = keyHead.toString() + rest.toString("utf8", start, middle);
+        this.table.set(key, Buffer.concat([valueHead, rest.subarray(middle, end)]));
       },
       deleteRecord: (table, key) => {
         assert.equal(table, "retained");

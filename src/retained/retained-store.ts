@@ -57,6 +57,8 @@ function recordKey(mountpoint: string, topic: string): string {
 export class RetainedStore implements CommitParticipant, MessageMaker {
   readonly mountpoint: string;
   dirty = false;
+  /** What the keys of its records begin with. */
+  private readonly keyHead: Buffer;
   private readonly store: MessageStore;
   private readonly topics: RetainedTopics;
   private readonly clock: Clock;
@@ -77,6 +79,7 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
 
   constructor(mountpoint: string, store: MessageStore, topics: RetainedTopics, clock: Clock) {
     this.mountpoint = mountpoint;
+    this.keyHead = Buffer.from(recordKey(mountpoint, ""));
     this.store = store;
     this.topics = topics;
     this.clock = clock;
@@ -222,13 +225,13 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     const { changed, records } = this;
     this.changed = new Map();
     for (const [text, address] of changed) {
-      const key = recordKey(this.mountpoint, text);
       if (address === NONE) {
-        batch.deleteRecord("retained", key);
+        batch.deleteRecord("retained", recordKey(this.mountpoint, text));
       } else {
         const record = records.open(address);
+        const { buffer, topicStart, bodyStart, bodyEnd } = record;
         const head = records.storedHead(record);
-        batch.putRecordOf("retained", key, head, record.buffer, record.bodyStart, record.bodyEnd);
+        batch.putRecordOf("retained", this.keyHead, head, buffer, topicStart, bodyStart, bodyEnd);
       }
     }
     this.committing = this.waiting;

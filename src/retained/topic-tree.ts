@@ -81,10 +81,13 @@ export class TopicTree {
 
   /** Gives a topic a record; the address of the one it had, or NONE. */
   put(topic: TopicName, address: number): number {
-    const levels = topic.text.split("/");
+    const { text } = topic;
     let node = this.root;
-    for (let level = 0; level < levels.length; level++) {
-      const word = levels[level] ?? "";
+    for (let start = 0, level = 0; start <= text.length; level++) {
+      const slash = text.indexOf("/", start);
+      const end = slash < 0 ? text.length : slash;
+      const word = text.slice(start, end);
+      start = end + 1;
       const branch = node.get(word);
       if (branch === NONE) {
         node.set(this.words.keep(word), address);

@@ -12,6 +12,7 @@ import {
   referencesKey,
   segmentKey,
   writeHeadKey,
+  writeRecordKey,
   writeReferencesKey,
 } from "./keys.ts";
 import type { CommitBatch, QueueHead, RecordTable } from "./participant.ts";
@@ -144,15 +145,26 @@ export class Batch implements CommitBatch {
   }
 
   putRecord(table: RecordTable, key: string, value: Buffer): void {
-    this.putRecordOf(table, key, value, value, 0, 0);
+    const values = this.#values;
+    values.reserve(value.length + CHECKSUM_BYTES);
+    values.bytes(value, 0, value.length);
+    this.#set.put(recordKey(table, key), seal(values));
   }
 
-  putRecordOf(table: RecordTable, key: string, head: Buffer, body: Buffer, start: number, end: number): void {
+  putRecordOf(
+    table: RecordTable,
+    keyHead: Buffer,
+    valueHead: Buffer,
+    rest: Buffer,
+    start: number,
+    middle: number,
+    end: number,
+  ): void {
     const values = this.#values;
-    values.reserve(head.length + end - start + CHECKSUM_BYTES);
-    values.bytes(head, 0, head.length);
-    values.bytes(body, start, end);
-    this.#set.put(recordKey(table, key), seal(values));
+    values.reserve(valueHead.length + end - middle + CHECKSUM_BYTES);
+    values.bytes(valueHead, 0, valueHead.length);
+    values.bytes(rest, middle, end);
+    this.#set.put(writeRecordKey(this.#keys, table, keyHead, rest, start, middle), seal(values));
   }
 
   deleteRecord(table: RecordTable, key: string): void {

@@ -107,6 +107,23 @@ export function writeReferencesKey(writer: ByteWriter, queue: number, last: numb
   return writer.end();
 }
 
+/** A record's key made of `head` and `rest[start, end)`. */
+export function writeRecordKey(
+  writer: ByteWriter,
+  table: RecordTable,
+  head: Buffer,
+  rest: Buffer,
+  start: number,
+  end: number,
+): Buffer {
+  writer.reserve(2 + head.length + end - start);
+  writer.u8(RECORD);
+  writer.u8(TABLES[table]);
+  writer.bytes(head, 0, head.length);
+  writer.bytes(rest, start, end);
+  return writer.end();
+}
+
 export function recordKey(table: RecordTable, key: string): Buffer {
   const bytes = Buffer.allocUnsafe(2 + Buffer.byteLength(key));
   bytes[0] = RECORD;

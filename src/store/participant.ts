@@ -68,8 +68,19 @@ export interface CommitBatch {
   removeQueue(queue: number): void;
   /** Puts a record (subscriber, group, retained message, will …) into a named table; key and value are opaque. */
   putRecord(table: RecordTable, key: string, value: Buffer): void;
-  /** The same with a value in two parts, `head` and `body[start, end)`; both are copied at once. */
-  putRecordOf(table: RecordTable, key: string, head: Buffer, body: Buffer, start: number, end: number): void;
+  /**
+   * The same with key and value in two parts each, copied at once: the key is `keyHead` and `rest[start, middle)`, the
+   * value `valueHead` and `rest[middle, end)`.
+   */
+  putRecordOf(
+    table: RecordTable,
+    keyHead: Buffer,
+    valueHead: Buffer,
+    rest: Buffer,
+    start: number,
+    middle: number,
+    end: number,
+  ): void;
   deleteRecord(table: RecordTable, key: string): void;
 }
 

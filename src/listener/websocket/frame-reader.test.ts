@@ -59,7 +59,7 @@ async function byLibrary(chunks: readonly Buffer[]): Promise<Outcome & { text: b
     { isServer: true, maxPayload: LARGEST, skipUTF8Validation: true },
   ]);
   assert.ok(made instanceof Writable);
-  const outcome = { data: Buffer.alloc(0), pings: new Array<string>(), end: "open", text: false };
+  const outcome = { data: Buffer.alloc(0), pings: [] as string[], end: "open", text: false };
   made.on("message", (data: Buffer, isBinary: boolean) => {
     if (!isBinary) outcome.text = true;
     else if (!outcome.text) outcome.data = Buffer.concat([outcome.data, data]);
