@@ -1,5 +1,6 @@
 import type { ListenerConfiguration } from "../config/listeners.ts";
 import type { ListenerKind } from "../config/schema/listener/kind.ts";
+import type { GuardedListenerServices } from "./guarded-listener.ts";
 import type { IntakeStage } from "./intake-stage.ts";
 import type { ListenerServices } from "./mqtt-listener.ts";
 import { ProxyStage } from "./proxy/proxy-stage.ts";
@@ -69,7 +70,7 @@ function proxyStages({ proxy }: ListenerConfiguration): readonly IntakeStage[] {
 
 async function tls(
   configuration: ListenerConfiguration,
-  services: ListenerServices,
+  services: GuardedListenerServices,
   protocol: string,
 ): Promise<IntakeStage> {
   const { tlsStage } = await import("./tls/handshake-stage.ts");
@@ -82,6 +83,16 @@ async function webSocket(
 ): Promise<IntakeStage> {
   const { WebSocketStage } = await import("./websocket/websocket-stage.ts");
   return new WebSocketStage(configuration, limits);
+}
+
+/** The stages before HTTP is spoken; undefined for kinds that do not speak it. */
+export async function httpStages(
+  configuration: ListenerConfiguration,
+  services: GuardedListenerServices,
+): Promise<readonly IntakeStage[] | undefined> {
+  if (configuration.kind === "http") return proxyStages(configuration);
+  if (configuration.kind !== "https") return undefined;
+  return [...proxyStages(configuration), await tls(configuration, services, "http/1.1")];
 }
 
 /** How connections of this kind become sessions; undefined for kinds that do not speak MQTT or do not work yet. */
