@@ -11,6 +11,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["cli", "admin"],
   ["node"],
   ["plugins"],
+  ["http"],
   ["listener", "session"],
   ["registry", "queue", "routing", "retained"],
   ["store", "plugin", "metrics", "mqtt"],
@@ -19,12 +20,17 @@ const LEVELS: readonly (readonly string[])[] = [
 ];
 
 /** Folders whose imports are fewer than their level allows. */
-const ONLY: ReadonlyMap<string, readonly string[]> = new Map([["plugins", ["plugin"]]]);
+const ONLY: ReadonlyMap<string, readonly string[]> = new Map([
+  ["plugins", ["plugin"]],
+  // What HTTP shows of the node it gets as interfaces, so that no request reaches a session, a queue or the store.
+  ["http", ["listener", "session", "metrics", "config", "log", "clock"]],
+]);
 
 /** Who may import a folder, where its level would allow more. */
 const ONLY_FROM: ReadonlyMap<string, readonly string[]> = new Map([
   ["cli", ["main.ts"]],
   ["plugins", ["node", "cli", "main.ts"]],
+  ["http", ["node"]],
 ]);
 
 /** These know no sockets: what reaches them are bytes and facts about the peer. */

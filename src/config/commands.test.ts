@@ -65,12 +65,13 @@ describe("the generated files", () => {
     assert.equal(readFileSync(join(root, "docs", "configuration.md"), "utf8"), referencePage());
   });
 
-  it("load without error or warning, and listen for MQTT on this machine", (t) => {
+  it("load without error or warning, and listen for MQTT and HTTP on this machine", (t) => {
     const result = loadConfiguration(requestFor(t, { "vernemq.conf": shippedConfFile() }));
     assert.ok(result.ok);
     assert.deepEqual(result.warnings, []);
-    const [listener, ...others] = resolveListeners(result.configuration);
+    const [listener, web, ...others] = resolveListeners(result.configuration);
     assert.deepEqual(others, []);
+    assert.deepEqual(web?.address, { kind: "ip", host: "127.0.0.1", family: 4, port: 8888 });
     assert.deepEqual(listener?.address, { kind: "ip", host: "127.0.0.1", family: 4, port: 1883 });
     assert.deepEqual(listener?.allowedProtocolVersions, new Set([3, 4, 5]));
     assert.equal(result.configuration.get("max_client_id_size"), 100);

@@ -53,6 +53,15 @@ export interface ProxyConfiguration {
   readonly commonNameHeader: string;
 }
 
+/** A module of the HTTP interface, as a listener is to serve it. */
+export interface HttpModuleConfiguration {
+  readonly name: string;
+  /** Whom it serves: everyone, or those with an API key. */
+  readonly auth: "apikey" | "noauth";
+  /** It stands in the configuration, not just in the default. */
+  readonly wished: boolean;
+}
+
 /** A listener with all its attributes, each from the nearest level at which it is set. */
 export interface ListenerConfiguration {
   readonly kind: ListenerKind;
@@ -78,7 +87,8 @@ export interface ListenerConfiguration {
   readonly tls: TlsConfiguration;
   readonly maxRequestLineLength: number;
   readonly maxHeaderValueLength: number;
-  readonly httpModules: readonly string[];
+  /** What is served over HTTP; empty for other kinds. */
+  readonly httpModules: readonly HttpModuleConfiguration[];
 }
 
 type AttributeValues = {
@@ -202,6 +212,25 @@ function proxyOf(cascade: Cascade): ProxyConfiguration {
   };
 }
 
+function httpModulesOf(
+  configuration: Configuration,
+  cascade: Cascade,
+  kind: ListenerKind,
+  name: string,
+): readonly HttpModuleConfiguration[] {
+  const own = cascade.read("http_modules");
+  const wished = own.length > 0 || configuration.setting("http_modules") !== undefined;
+  return (own.length > 0 ? own : configuration.get("http_modules")).map((module) => {
+    const key = `${joinKey(["http_module", module])}.auth.mode`;
+    const mode =
+      configuration.setting(`${joinKey(["listener", kind, name])}.${key}`)?.text ??
+      configuration.setting(key)?.text ??
+      findKey(key)?.option.default;
+    // Whatever is not clearly open is closed.
+    return { name: module, auth: mode === "noauth" ? "noauth" : "apikey", wished };
+  });
+}
+
 /** A listener with its attributes; those of `given` go before what is configured, and must have been checked. */
 export function resolveListener(
   configuration: Configuration,
@@ -231,7 +260,7 @@ export function resolveListener(
     tls: tlsOf(configuration, cascade, kind, name),
     maxRequestLineLength: cascade.read("max_request_line_length"),
     maxHeaderValueLength: cascade.read("max_header_value_length"),
-    httpModules: cascade.read("http_modules"),
+    httpModules: kind === "http" || kind === "https" ? httpModulesOf(configuration, cascade, kind, name) : [],
   };
 }
 

@@ -32,7 +32,7 @@ describe("a listener that is asked for", () => {
 
   it("is refused with a sentence for each mistake, without secrets", (context) => {
     const configuration = load(context, "");
-    const problems = (kind: "tcp" | "ssl", address: string, attributes: Record<string, string>) => {
+    const problems = (kind: "tcp" | "ws" | "vmq", address: string, attributes: Record<string, string>) => {
       const wanted = requestedListener(configuration, {
         kind,
         address,
@@ -42,7 +42,7 @@ describe("a listener that is asked for", () => {
       return wanted.ok ? [] : wanted.problems;
     };
     assert.deepEqual(problems("tcp", "local:/tmp/x", {}), []);
-    assert.match(problems("ssl", "local:/tmp/x", {}).join(), /can only have a tcp listener/);
+    assert.deepEqual(problems("ws", "local:/tmp/x", { unix_socket_mode: "600" }), []);
     assert.match(problems("tcp", "host", {}).join(), /the address host:0 is not an IP address/);
     const found = problems("tcp", "127.0.0.1", { max_connections: "many", cafile: "/x", nonsense: "1" });
     assert.equal(found.length, 3);

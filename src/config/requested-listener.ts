@@ -33,8 +33,6 @@ export function requestedListener(configuration: Configuration, request: Listene
   const problems: string[] = [];
   if (!address.ok)
     problems.push(`the address ${text} ${address.problem}; allowed: ${ipOrUnixAddress.allowed}`);
-  else if (address.value.kind === "unix" && kind !== "tcp")
-    problems.push(`a Unix socket can only have a tcp listener, not ${kind}`);
   for (const [name, value] of attributes) {
     if (name === PSK_FILE && kind === "ssl") continue;
     const attribute = listenerAttribute(name);

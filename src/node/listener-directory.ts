@@ -13,7 +13,12 @@ const withTls: readonly ListenerKind[] = ["ssl", "wss", "vmqs", "https"];
 /** A listener of the node, with what it was made from. */
 export interface ListenerEntry {
   readonly listener: Listener;
-  readonly rules: ListenerRules;
+  /** As commands and plugins name it: mqtt, http. */
+  readonly type: string;
+  /** An IP address, or `local:/path`. */
+  readonly address: string;
+  /** Null when it does not speak MQTT. */
+  readonly rules: ListenerRules | null;
   readonly configuration: ListenerConfiguration;
 }
 
@@ -27,10 +32,10 @@ export interface ListenerDescription {
   readonly maxConnections: number | "infinity";
   readonly activeConnections: number;
   readonly allConnections: number;
-  readonly mqtt: {
-    readonly allowedProtocolVersions: readonly number[];
-    readonly allowAnonymousOverride: boolean;
-  };
+  /** Undefined for listeners that do not speak MQTT. */
+  readonly mqtt:
+    | { readonly allowedProtocolVersions: readonly number[]; readonly allowAnonymousOverride: boolean }
+    | undefined;
   readonly tls: TlsDescription | undefined;
 }
 
@@ -151,24 +156,25 @@ function failure(error: unknown): ListenerFailure {
   return word === undefined ? { reason: error.message } : { reason: word, text: error.message };
 }
 
-function describe({ listener, rules, configuration }: ListenerEntry): ListenerDescription {
+function describe({ listener, type, address, rules, configuration }: ListenerEntry): ListenerDescription {
   const { maxConnections } = configuration;
   return {
-    type: rules.type,
+    type,
     status: listener.listening ? "running" : "suspended",
-    address: rules.address,
+    address,
     // The real one when port 0 was configured.
     port: listener.port,
-    mountpoint: rules.mountpoint,
+    mountpoint: rules?.mountpoint ?? "",
     maxConnections: Number.isFinite(maxConnections) ? maxConnections : "infinity",
     activeConnections: listener.active,
     allConnections: listener.accepted,
-    mqtt: {
-      allowedProtocolVersions: [...rules.allowedProtocolVersions],
-      allowAnonymousOverride: rules.allowAnonymousOverride,
-    },
+    mqtt: rules === null ? undefined : describeMqtt(rules),
     tls: withTls.includes(configuration.kind) ? describeTls(configuration.tls) : undefined,
   };
+}
+
+function describeMqtt({ allowedProtocolVersions, allowAnonymousOverride }: ListenerRules) {
+  return { allowedProtocolVersions: [...allowedProtocolVersions], allowAnonymousOverride };
 }
 
 function describeTls(tls: TlsConfiguration): TlsDescription {

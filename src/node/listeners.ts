@@ -2,7 +2,10 @@ import { join } from "node:path";
 import type { Configuration } from "../config/configuration.ts";
 import { type ListenerConfiguration, resolveListeners } from "../config/listeners.ts";
 import { type ListenerRequest, requestedListener } from "../config/requested-listener.ts";
+import { listenerStatus } from "../config/schema/listener/kind.ts";
 import type { Address } from "../config/type/address.ts";
+import { HttpListener } from "../http/http-listener.ts";
+import type { NodeView } from "../http/node-view.ts";
 import { blockEpoch } from "../listener/block-pool.ts";
 import { ConnectionGuard } from "../listener/connection-guard.ts";
 import { mqttKind } from "../listener/kinds.ts";
@@ -18,9 +21,10 @@ import { PublishWriter } from "../session/publish-writer.ts";
 import { Session } from "../session/session.ts";
 import type { SessionServices } from "../session/session-services.ts";
 import type { ListenerRules, SessionSettings } from "../session/settings.ts";
+import { HttpListeners } from "./http-listeners.ts";
 import type { ListenerEntry } from "./listener-directory.ts";
 import type { LoadMonitor } from "./load-monitor.ts";
-import { flappingRules, guardLimits } from "./protection.ts";
+import { flappingRules, guardLimits, httpGuardLimits } from "./protection.ts";
 import type { NodeParts } from "./running-node.ts";
 import { SavedListeners } from "./saved-listeners.ts";
 import type { Current } from "./session-settings.ts";
@@ -47,6 +51,7 @@ export class Listeners {
   readonly saved: SavedListeners;
   readonly #shared: Omit<SessionServices, "listener" | "chains">;
   readonly #entries: ListenerEntry[] = [];
+  readonly #http: HttpListeners;
   #stopping = false;
 
   constructor(parts: NodeParts, settings: Current<SessionSettings>, load: LoadMonitor) {
@@ -58,7 +63,11 @@ export class Listeners {
     const now = (): number => clock.monotonic();
     this.guard = new ConnectionGuard(guardLimits(configuration), counters, now);
     const flapping = flappingRules(configuration);
-    this.#services = { counters, wheel, clock, log, tls: this.tls, limits, guard: this.guard };
+    const services = { counters, wheel, clock, log, tls: this.tls };
+    this.#services = { ...services, limits, guard: this.guard };
+    // Counted apart, so that clients of MQTT never keep a health check out.
+    const httpGuard = new ConnectionGuard(httpGuardLimits(configuration), counters, now);
+    this.#http = new HttpListeners({ ...services, guard: httpGuard }, this.#view());
     this.#shared = {
       settings,
       registry,
@@ -89,7 +98,7 @@ export class Listeners {
     const configured = resolveListeners(this.#parts.configuration);
     const problems: string[] = [];
     for (const listener of configured) {
-      if (mqttKind(listener.kind) === undefined) continue;
+      if (listenerStatus(listener.kind).kind !== "works") continue;
       try {
         this.#entries.push(await this.#make(listener, configured));
       } catch (error) {
@@ -116,7 +125,7 @@ export class Listeners {
       throw new StartError(problems);
     }
     await this.#openSaved();
-    if (this.#entries.length === 0) {
+    if (!this.#entries.some(({ rules }) => rules !== null)) {
       const example = "listener.tcp.default = 127.0.0.1:1883";
       this.#parts.log.warning(
         "listener",
@@ -169,7 +178,7 @@ export class Listeners {
 
   /** Undefined: there is none on that address. */
   find(address: string, port: number): ListenerEntry | undefined {
-    return this.#entries.find(({ rules, listener }) => rules.address === address && listener.port === port);
+    return this.#entries.find((entry) => entry.address === address && entry.listener.port === port);
   }
 
   /** Ends a listener and the connections it has; MQTT 5 clients are told. */
@@ -179,7 +188,7 @@ export class Listeners {
     if (at >= 0) this.#entries.splice(at, 1);
     listener.close();
     for (const { handle } of this.#parts.registry.all()) {
-      if (handle instanceof Session && handle.services.listener === rules) {
+      if (rules !== null && handle instanceof Session && handle.services.listener === rules) {
         handle.close(ReasonCode.AdministrativeAction, "its listener was removed");
       }
     }
@@ -190,7 +199,10 @@ export class Listeners {
   /** The node goes down: nothing is accepted any more, and no CONNECT either. */
   stopAccepting(): void {
     this.#stopping = true;
-    for (const { listener } of this.#entries) listener.stopAccepting();
+    for (const { listener } of this.#entries) {
+      if (listener instanceof HttpListener) listener.retire();
+      else listener.stopAccepting();
+    }
   }
 
   /** Gives clients a moment to take the last bytes, then cuts them off. */
@@ -205,19 +217,25 @@ export class Listeners {
     }
   }
 
-  async #listen({ listener, rules }: ListenerEntry): Promise<void> {
+  async #listen({ listener, address, rules }: ListenerEntry): Promise<void> {
     await listener.listen();
-    const port = rules.port === 0 && listener.port === 0 ? "" : `:${listener.port}`;
-    this.#parts.log.info("listener", `listening for MQTT on ${rules.address}${port} (${listener.name})`);
+    const port = listener.address.kind === "unix" ? "" : `:${listener.port}`;
+    const spoken = rules === null ? "HTTP" : "MQTT";
+    this.#parts.log.info("listener", `listening for ${spoken} on ${address}${port} (${listener.name})`);
   }
 
   async #make(
     listener: ListenerConfiguration,
     all: readonly ListenerConfiguration[],
   ): Promise<ListenerEntry> {
-    const { configuration, plugins } = this.#parts;
+    const ipv6Only = sharesPort(listener.address, all);
+    const address = addressText(listener.address);
+    const http = await this.#http.make(listener, ipv6Only);
+    if (http !== undefined)
+      return { listener: http, type: listener.kind, address, rules: null, configuration: listener };
     const kind = mqttKind(listener.kind);
     if (kind === undefined) throw new Error(`this version has no ${listener.kind} listeners`);
+    const { configuration, plugins } = this.#parts;
     const rules = listenerRules(listener, kind.type);
     const { authPlugins, authzPlugins } = listener;
     const chains = plugins.chainsFor({
@@ -231,7 +249,7 @@ export class Listeners {
         name: listener.name,
         kind: listener.kind,
         address: listener.address,
-        ipv6Only: sharesPort(listener.address, all),
+        ipv6Only,
         unixSocketMode: listener.unixSocketMode,
         maxConnections: listener.maxConnections,
         writeLimit: configuration.get("max_write_buffer"),
@@ -242,7 +260,21 @@ export class Listeners {
       (connection) => new Session(services, connection, procedures),
       this.#services,
     );
-    return { listener: made, rules, configuration: listener };
+    return { listener: made, type: kind.type, address, rules, configuration: listener };
+  }
+
+  /** What HTTP modules see of the node. */
+  #view(): NodeView {
+    const { name, health, metrics, configuration, members } = this.#parts;
+    const entries = this.#entries;
+    return {
+      name,
+      health,
+      metrics,
+      metricPrefix: configuration.get("prometheus_namespace"),
+      members,
+      listeners: () => entries.map(({ type, listener }) => ({ type, running: listener.listening })),
+    };
   }
 }
 
@@ -262,13 +294,17 @@ function sharesPort(address: Address, all: readonly ListenerConfiguration[]): bo
   );
 }
 
+function addressText(address: Address): string {
+  return address.kind === "ip" ? address.host : `local:${address.path}`;
+}
+
 function listenerRules(listener: ListenerConfiguration, type: string): ListenerRules {
   const { address } = listener;
   return {
     type,
     kind: listener.kind,
     name: listener.name,
-    address: address.kind === "ip" ? address.host : `local:${address.path}`,
+    address: addressText(address),
     port: address.kind === "ip" ? address.port : 0,
     mountpoint: listener.mountpoint,
     allowedProtocolVersions: listener.allowedProtocolVersions,

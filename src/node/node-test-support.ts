@@ -132,6 +132,7 @@ export async function testNode(
     mountpoints,
     plugins: manager,
     health: new Health(),
+    members: () => [],
   };
   const publication = new Publication();
   const writer = new PublishWriter(() => 0);

@@ -99,6 +99,7 @@ export async function startNode(options: StartOptions) {
       plugins: plugins.manager,
       health,
       name: configuration.get("nodename"),
+      members: () => [{ name: parts.name, running: true }],
     };
     const load = new LoadMonitor(loadLimits(configuration), { clock, wheel, health, log, memory: memoryUse });
     const listeners = new Listeners(parts, settings, load);
@@ -124,6 +125,7 @@ export async function startNode(options: StartOptions) {
     log.info("start", `node ${parts.name} (version ${VERSION}) is ready`);
     const stop = async (reason: string): Promise<void> => {
       log.info("stop", `node ${parts.name} stops: ${reason}`);
+      health.report("node", "it is shutting down");
       listeners.stopAccepting();
       systree.stop();
       load.stop();
@@ -143,7 +145,7 @@ export async function startNode(options: StartOptions) {
       stop,
       reload: reloader({ request, configuration, log, parts: [plugins.manager, listeners.tls] }),
       ports: {
-        node: { name: parts.name, version: VERSION, members: () => [{ name: parts.name, running: true }] },
+        node: { name: parts.name, version: VERSION, members: parts.members },
         sessions: sessionDirectory(parts),
         listeners: listenerDirectory(listeners, parts),
         retained: retainedDirectory(parts),

@@ -14,6 +14,11 @@ export function guardLimits(configuration: Configuration): GuardLimits {
   };
 }
 
+/** The limits of all listeners for HTTP together: those of addresses, and the rate. */
+export function httpGuardLimits(configuration: Configuration): GuardLimits {
+  return { ...guardLimits(configuration), connections: Infinity, unauthenticated: Infinity };
+}
+
 /** Null: nobody looks at how often client ids connect. */
 export function flappingRules(configuration: Configuration): FlappingRules | null {
   const connects = configuration.get("protection.flapping_connects");

@@ -40,4 +40,6 @@ export interface NodeParts {
   readonly mountpoints: Mountpoints;
   readonly plugins: PluginManager;
   readonly health: Health;
+  /** The nodes of the cluster, this one included. */
+  readonly members: () => readonly { readonly name: string; readonly running: boolean }[];
 }

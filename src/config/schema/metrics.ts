@@ -3,7 +3,6 @@ import { integer } from "../type/number.ts";
 import { flag, string, stringOrQuotes, word } from "../type/text.ts";
 
 const GRAPHITE = later("metrics for Graphite");
-const HTTP = later("the HTTP interface");
 const milliseconds = integer({ min: 0 });
 
 /** Metrics as MQTT messages, for Prometheus and for Graphite. */
@@ -33,7 +32,6 @@ export const metrics = {
   prometheus_namespace: option(stringOrQuotes, "vernemq_", {
     doc: 'The beginning of the name of each metric for Prometheus; "" for none.',
     visibility: "live",
-    status: HTTP,
   }),
   graphite_enabled: option(flag, "off", {
     doc: "Sends the metrics to a Graphite server.",

@@ -13,8 +13,10 @@ const vernemqKeys = readFileSync(join(import.meta.dirname, "fixtures", "vernemq-
 /** Options that VerneMQ 2.2 does not have. */
 const ownKeys = [
   // New here.
-  "listener.tcp.$name.unix_socket_mode",
-  "listener.tcp.unix_socket_mode",
+  ...["tcp", "ssl", "ws", "wss", "http", "https"].flatMap((kind) => [
+    `listener.${kind}.unix_socket_mode`,
+    `listener.${kind}.$name.unix_socket_mode`,
+  ]),
   "max_write_buffer",
   ...["ssl", "wss", "vmqs", "https"].flatMap((kind) => [
     `listener.${kind}.ocspfile`,
@@ -41,6 +43,8 @@ const ownKeys = [
   "static_read_buffer",
   "store.sync",
   // Proxies in front of TLS.
+  "listener.https.$name.proxy_protocol",
+  "listener.https.proxy_protocol",
   "listener.ssl.$name.proxy_protocol",
   "listener.ssl.$name.proxy_protocol_use_cn_as_username",
   "listener.ssl.proxy_protocol",

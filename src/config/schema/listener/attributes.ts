@@ -7,10 +7,11 @@ import { type ListenerKind, listenerKinds } from "./kind.ts";
 
 const MQTT: readonly ListenerKind[] = ["tcp", "ssl", "ws", "wss"];
 const MQTT_OR_CLUSTER: readonly ListenerKind[] = [...MQTT, "vmq", "vmqs"];
-const WITH_PROXY: readonly ListenerKind[] = [...MQTT, "http"];
+const HTTP: readonly ListenerKind[] = ["http", "https"];
+const WITH_PROXY: readonly ListenerKind[] = [...MQTT, ...HTTP];
+const WITH_UNIX_SOCKETS: readonly ListenerKind[] = [...MQTT, ...HTTP];
 const WEBSOCKET: readonly ListenerKind[] = ["ws", "wss"];
 const WITH_HEADERS: readonly ListenerKind[] = ["ws", "wss", "http", "https"];
-const HTTP: readonly ListenerKind[] = ["http", "https"];
 const NONE: readonly ListenerKind[] = [];
 
 const BEAM = compatibility("it belongs to the Erlang runtime, which this broker does not use");
@@ -100,8 +101,8 @@ export const generalAttributes = {
   }),
   unix_socket_mode: optionalAttribute(fileMode, {
     doc: "The permissions of the socket file of a listener on a Unix socket: who may write to it may connect. Without it the umask of the process decides.",
-    protocol: ["tcp"],
-    named: ["tcp"],
+    protocol: WITH_UNIX_SOCKETS,
+    named: WITH_UNIX_SOCKETS,
     inherits: "",
   }),
   active_n: optionalAttribute(integer({ min: 1, max: 32767 }), {
@@ -116,9 +117,9 @@ export const generalAttributes = {
     named: WITH_PROXY,
   }),
   proxy_protocol_use_cn_as_username: attribute(flag, "on", {
-    doc: "Takes the common name of the client's certificate, if the header of the PROXY protocol has one, as its user name.",
-    protocol: WITH_PROXY,
-    named: WITH_PROXY,
+    doc: "Takes the common name of the client's certificate, if the header of the PROXY protocol has one, as its user name. Of no meaning for HTTP.",
+    protocol: [...MQTT, "http"],
+    named: [...MQTT, "http"],
   }),
   proxy_xff_support: attribute(flag, "off", {
     doc: "Takes the client's address from the header X-Forwarded-For of a trusted proxy.",

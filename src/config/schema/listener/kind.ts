@@ -22,8 +22,8 @@ const statuses: Readonly<Record<ListenerKind, Status>> = {
   wss: { kind: "works" },
   vmq: later("the cluster"),
   vmqs: later("the cluster"),
-  http: later("the HTTP interface"),
-  https: later("the HTTP interface"),
+  http: { kind: "works" },
+  https: { kind: "works" },
 };
 
 /** Whether listeners of this kind work in this version. */

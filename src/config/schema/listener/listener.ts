@@ -1,4 +1,12 @@
-import { later, type Option, option, optional, type Status, type Visibility } from "../../option.ts";
+import {
+  later,
+  type Option,
+  type OptionFacts,
+  option,
+  optional,
+  type Status,
+  type Visibility,
+} from "../../option.ts";
 import { ipAddress, ipOrUnixAddress } from "../../type/address.ts";
 import { integer } from "../../type/number.ts";
 import { file } from "../../type/path.ts";
@@ -41,25 +49,43 @@ const exampleAddresses: Readonly<Record<ListenerKind, string>> = {
   https: "127.0.0.1:8889",
 };
 
-function address(kind: ListenerKind): Option<unknown> {
-  const doc = `The address and port of a listener for ${titles[kind]}. Its name is free; options of this listener follow the name.`;
-  const facts = {
-    doc: kind === "tcp" ? `${doc} local:/path/to/socket:0 listens on a Unix socket.` : doc,
-    example: exampleAddresses[kind],
-    status: listenerStatus(kind),
-  };
-  const known = defaultAddresses.get(kind);
-  if (known !== undefined) return option(ipAddress, known, { ...facts, visibility: "commented" });
-  if (kind !== "tcp") return optional(ipAddress, { ...facts, visibility: "commented" });
-  return optional(ipOrUnixAddress, {
-    ...facts,
-    visibility: "live",
-    shipped: {
+/** Kinds that listen on IP addresses only: other nodes connect to them. */
+const IP_ONLY: readonly ListenerKind[] = ["vmq", "vmqs"];
+
+/** The live line of the shipped file, for kinds that have one. */
+const shippedAddresses: ReadonlyMap<ListenerKind, OptionFacts["shipped"]> = new Map([
+  [
+    "tcp",
+    {
       name: "default",
       value: "127.0.0.1:1883",
       why: "Only clients on this machine reach it; use 0.0.0.0:1883 for all.",
     },
-  });
+  ],
+  [
+    "http",
+    {
+      name: "default",
+      value: "127.0.0.1:8888",
+      why: "Health checks and metrics, for programs on this machine.",
+    },
+  ],
+]);
+
+function address(kind: ListenerKind): Option<unknown> {
+  const doc = `The address and port of a listener for ${titles[kind]}. Its name is free; options of this listener follow the name.`;
+  const unix = !IP_ONLY.includes(kind);
+  const type = unix ? ipOrUnixAddress : ipAddress;
+  const shipped = shippedAddresses.get(kind);
+  const facts: OptionFacts = {
+    doc: unix ? `${doc} local:/path/to/socket:0 listens on a Unix socket.` : doc,
+    example: exampleAddresses[kind],
+    status: listenerStatus(kind),
+    visibility: shipped === undefined ? "commented" : "live",
+    ...(shipped && { shipped }),
+  };
+  const known = defaultAddresses.get(kind);
+  return known === undefined ? optional(type, facts) : option(type, known, facts);
 }
 
 /** An attribute's own status, unless listeners of the kind do not work yet. */
@@ -124,7 +150,7 @@ function httpModuleOptions(kind: "http" | "https"): Readonly<Record<string, Opti
   const publish = later("publishing over HTTP");
   return {
     [`${prefix}.http_module.$module.auth.mode`]: optional(enumeration("apikey", "noauth"), {
-      doc: "Whether a module of this listener asks for an API key (apikey) or serves everyone (noauth).",
+      doc: "Whether a module of this listener asks for an API key (apikey) or serves everyone (noauth). This version has no API keys: it does not serve a module that asks for one.",
       status,
     }),
     [`${prefix}.http_modules.vmq_http_pub.mountpoint`]: optional(string, {
