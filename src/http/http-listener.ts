@@ -20,11 +20,14 @@ export interface HttpListenerServices extends GuardedListenerServices {
 class HttpConnection implements StreamReceiver {
   readonly socket: Socket;
   readonly peer: Peer;
+  /** Asked of the kernel while the socket is there. */
+  readonly place: string;
   readonly #owner: HttpListener;
 
   constructor(socket: Socket, peer: Peer, owner: HttpListener) {
     this.socket = socket;
     this.peer = peer;
+    this.place = peerText(peer);
     this.#owner = owner;
   }
 
@@ -77,12 +80,12 @@ export class HttpListener extends GuardedListener {
   }
 
   /** What clients do wrong is told; that they go is not. */
-  failed({ peer }: HttpConnection, error: Error): void {
+  failed({ place }: HttpConnection, error: Error): void {
     const code = "code" in error && typeof error.code === "string" ? error.code : "";
     if (!/^(HPE_|ERR_HTTP)/.test(code)) return;
     this.#services.log
       .limited("http-client", 5)
-      .warning("http", `listener ${this.name} closes ${peerText(peer)}: ${error.message} (${code})`);
+      .warning("http", `listener ${this.name} closes ${place}: ${error.message} (${code})`);
   }
 
   protected override get connected(): number {
@@ -91,6 +94,10 @@ export class HttpListener extends GuardedListener {
 
   protected override destroyConnected(): void {
     for (const { socket } of this.#connections) socket.destroy();
+  }
+
+  protected override connectedPeers(): Iterable<Peer> {
+    return Array.from(this.#connections, ({ peer }) => peer);
   }
 
   protected override welcome(socket: Socket, staticRead: boolean, peer: Peer): void {

@@ -33,14 +33,16 @@ export function chooseModules(configured: readonly HttpModuleConfiguration[]): M
     if (known !== undefined && auth === "noauth") served.push(known);
     else if (known !== undefined)
       warnings.push(
-        `${name} is not served: http_module.${name}.auth.mode = apikey, and this version has no API keys`,
+        `HTTP module ${name} is not served: its auth.mode is apikey, and this version has no API keys`,
       );
     else if (!LACKING.includes(name))
       warnings.push(`there is no HTTP module ${name}; there are ${[...moduleNames, ...LACKING].join(", ")}`);
-    else if (wished) warnings.push(`${name} is not served: this version does not have it yet`);
+    else if (wished) warnings.push(`HTTP module ${name} is not served: this version does not have it yet`);
     else lacking.push(name);
   }
   const remarks =
-    lacking.length === 0 ? [] : [`this version does not have yet, of the default: ${lacking.join(", ")}`];
+    lacking.length === 0
+      ? []
+      : [`HTTP modules of the default that this version does not have yet: ${lacking.join(", ")}`];
   return { served, warnings, remarks };
 }

@@ -5,13 +5,13 @@ const MOST_REMEMBERED = 50_000;
 
 interface Source {
   connections: number;
-  readonly bucket: TokenBucket | null;
+  readonly bucket: TokenBucket;
 }
 
 /** How many connections one client address has, and how fast it opens them. 0 is no limit. */
 export class AddressLimits {
-  readonly #most: number;
-  readonly #perSecond: number;
+  #most: number;
+  #perSecond: number;
   readonly #now: () => number;
   readonly #sources = new Map<string, Source>();
 
@@ -27,18 +27,25 @@ export class AddressLimits {
     return this.#most > 0 || this.#perSecond > 0;
   }
 
+  /** Other limits count from now on; without any, what was counted is forgotten. */
+  limit(most: number, perSecond: number): void {
+    this.#most = most;
+    this.#perSecond = perSecond;
+    if (!this.active) this.#sources.clear();
+  }
+
+  /** Counts a connection that was there before there was a limit. */
+  adopt(address: string): void {
+    this.#sourceOf(networkOf(address), this.#now()).connections++;
+  }
+
   /** Lets a connection in, or says which limit is against it. What was let in has to leave. */
   enter(address: string): "connections" | "rate" | null {
     const key = networkOf(address);
     const now = this.#now();
-    let source = this.#sources.get(key);
-    if (source === undefined) {
-      if (this.#sources.size >= MOST_REMEMBERED) this.#forget(now);
-      source = { connections: 0, bucket: this.#perSecond > 0 ? new TokenBucket(this.#perSecond, now) : null };
-      this.#sources.set(key, source);
-    }
+    const source = this.#sourceOf(key, now);
     if (this.#most > 0 && source.connections >= this.#most) return "connections";
-    if (source.bucket?.take(this.#perSecond, now) === false) return "rate";
+    if (this.#perSecond > 0 && !source.bucket.take(this.#perSecond, now)) return "rate";
     source.connections++;
     return null;
   }
@@ -48,13 +55,22 @@ export class AddressLimits {
     const source = this.#sources.get(key);
     if (source === undefined) return;
     source.connections--;
-    if (source.connections === 0 && source.bucket === null) this.#sources.delete(key);
+    if (source.connections === 0 && this.#perSecond === 0) this.#sources.delete(key);
+  }
+
+  #sourceOf(key: string, now: number): Source {
+    const known = this.#sources.get(key);
+    if (known !== undefined) return known;
+    if (this.#sources.size >= MOST_REMEMBERED) this.#forget(now);
+    const source = { connections: 0, bucket: new TokenBucket(this.#perSecond, now) };
+    this.#sources.set(key, source);
+    return source;
   }
 
   /** Forgets whoever has no connection: first those whose rate is forgotten without a difference, then all. */
   #forget(now: number): void {
     for (const [key, { connections, bucket }] of this.#sources) {
-      if (connections === 0 && bucket?.full(this.#perSecond, now) !== false) this.#sources.delete(key);
+      if (connections === 0 && bucket.full(this.#perSecond, now)) this.#sources.delete(key);
     }
     if (this.#sources.size < MOST_REMEMBERED) return;
     for (const [key, { connections }] of this.#sources) if (connections === 0) this.#sources.delete(key);

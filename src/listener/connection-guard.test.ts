@@ -49,6 +49,28 @@ describe("ConnectionGuard", () => {
     assert.equal(counters.value(Metric.socket_refused_rate), 10 + 17 + 10);
   });
 
+  it("takes other limits at any time, and counts who is there already", () => {
+    const { guard, clock } = guardWith({});
+    assert.deepEqual([guard.enter(), guard.enter()], [null, null]);
+    guard.limit({ ...NO_LIMITS, connections: 2, connectionsPerAddress: 2 });
+    assert.match(guard.enter() ?? "", /there are 2 connections/);
+    guard.adopt("a");
+    guard.adopt("b");
+    assert.deepEqual([guard.enterFrom("a"), guard.enterFrom("b")], [null, null]);
+    assert.match(guard.enterFrom("a") ?? "", /protection\.max_connections_per_address/);
+    guard.leaveFrom("a");
+    assert.equal(guard.enterFrom("a"), null);
+    guard.limit({ ...NO_LIMITS, perSecondAndAddress: 1 });
+    clock.advance(1_000);
+    assert.equal(guard.enterFrom("a"), null);
+    assert.match(guard.enterFrom("a") ?? "", /protection\.connection_rate_per_address/);
+    guard.limit(NO_LIMITS);
+    assert.deepEqual([guard.enter(), guard.byAddress], [null, false]);
+    guard.leaveFrom("a");
+    guard.limit({ ...NO_LIMITS, connectionsPerAddress: 1 });
+    assert.equal(guard.enterFrom("a"), null, "what was counted before is forgotten");
+  });
+
   it("limits those whose CONNECT has not been accepted", () => {
     const { guard, counters } = guardWith({ unauthenticated: 1 });
     assert.equal(guard.enter(), null);

@@ -24,7 +24,7 @@ export const NO_LIMITS: GuardLimits = {
 
 /** Decides about accepted connections before anything is spent on them, and counts those that are there. */
 export class ConnectionGuard implements Newcomers {
-  readonly #limits: GuardLimits;
+  #limits: GuardLimits;
   readonly #counters: Counters;
   readonly #now: () => number;
   readonly #bucket: TokenBucket;
@@ -39,6 +39,17 @@ export class ConnectionGuard implements Newcomers {
     this.#now = now;
     this.#bucket = new TokenBucket(limits.perSecond, now());
     this.#addresses = new AddressLimits(limits.connectionsPerAddress, limits.perSecondAndAddress, now);
+  }
+
+  /** Other limits count from now on. Who is there stays, and is counted: see `adopt`. */
+  limit(limits: GuardLimits): void {
+    this.#limits = limits;
+    this.#addresses.limit(limits.connectionsPerAddress, limits.perSecondAndAddress);
+  }
+
+  /** Counts a connection of that address that was there when addresses began to count; it has to `leaveFrom`. */
+  adopt(address: string): void {
+    this.#addresses.adopt(address);
   }
 
   /** Connections that were let in and have not left. */

@@ -67,6 +67,7 @@ export abstract class GuardedListener implements Listener, ArrivalOwner {
   /** The server has been made and is not listening yet. */
   protected prepareServer(_server: Server): void {}
   protected abstract destroyConnected(): void;
+  protected abstract connectedPeers(): Iterable<Peer>;
 
   get name(): string {
     return this.#options.name;
@@ -122,6 +123,16 @@ export abstract class GuardedListener implements Listener, ArrivalOwner {
         .error("listener", `accepting on ${this.name}: ${error.message}`),
     );
     this.#server = server;
+  }
+
+  /** Addresses have begun to count: those of the connections that are there are told to the guard. */
+  countAddresses(): void {
+    const { guard } = this.#services;
+    const adopt = (peer: Peer): void => {
+      if (this.#countsAddress(peer)) guard.adopt(peer.address);
+    };
+    if (this.#addressesAtOnce) for (const { peer } of this.#arrivals) adopt(peer);
+    for (const peer of this.connectedPeers()) adopt(peer);
   }
 
   stopAccepting(): void {

@@ -22,6 +22,8 @@ export interface Listener {
   listen(): Promise<void>;
   /** Accepts no more connections; the open ones stay. */
   stopAccepting(): void;
+  /** From now on addresses count, also those of the connections that are open. */
+  countAddresses(): void;
   /** Cuts off all connections. */
   destroyAll(): void;
   /** Accepts no more connections and ends what is open besides them (files that are watched). */

@@ -73,6 +73,10 @@ export class MqttListener extends GuardedListener implements ConnectionOwner {
     for (const connection of this.#connections) connection.destroy();
   }
 
+  protected override connectedPeers(): Iterable<Peer> {
+    return Array.from(this.#connections, ({ peer }) => peer);
+  }
+
   protected override prepareServer(server: Server): void {
     if (!this.#ways.staticRead) return;
     server.once("listening", () =>

@@ -24,7 +24,7 @@ import type { ListenerRules, SessionSettings } from "../session/settings.ts";
 import { HttpListeners } from "./http-listeners.ts";
 import type { ListenerEntry } from "./listener-directory.ts";
 import type { LoadMonitor } from "./load-monitor.ts";
-import { flappingRules, guardLimits, httpGuardLimits } from "./protection.ts";
+import { flappingRules, guardLimits, httpGuardLimits, protectionKeys } from "./protection.ts";
 import type { NodeParts } from "./running-node.ts";
 import { SavedListeners } from "./saved-listeners.ts";
 import type { Current } from "./session-settings.ts";
@@ -62,7 +62,7 @@ export class Listeners {
     this.saved = new SavedListeners(join(configuration.directories.data, "listeners.json"));
     const now = (): number => clock.monotonic();
     this.guard = new ConnectionGuard(guardLimits(configuration), counters, now);
-    const flapping = flappingRules(configuration);
+    const flapping = new FlappingDetector(flappingRules(configuration), now);
     const services = { counters, wheel, clock, log, tls: this.tls };
     this.#services = { ...services, limits, guard: this.guard };
     // Counted apart, so that clients of MQTT never keep a health check out.
@@ -81,9 +81,17 @@ export class Listeners {
       mountpoint: (name) => mountpoints.of(name),
       gate: { refusal: () => (this.#stopping ? STOPPING : load.refusal) },
       newcomers: this.guard,
-      flapping: flapping === null ? null : new FlappingDetector(flapping, now),
-      maxConnectSize: configuration.get("protection.max_connect_size"),
+      flapping,
+      maxConnectSize: configuration.live("protection.max_connect_size"),
     };
+    configuration.onChange(protectionKeys.guard, () => {
+      const counted = this.guard.byAddress;
+      this.guard.limit(guardLimits(configuration));
+      httpGuard.limit(httpGuardLimits(configuration));
+      if (!counted && this.guard.byAddress)
+        for (const { listener } of this.#entries) listener.countAddresses();
+    });
+    configuration.onChange(protectionKeys.flapping, () => flapping.change(flappingRules(configuration)));
   }
 
   get entries(): readonly ListenerEntry[] {

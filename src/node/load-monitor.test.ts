@@ -55,6 +55,23 @@ describe("LoadMonitor", () => {
     assert.deepEqual([codeOf(load), health.healthy], [undefined, true]);
   });
 
+  it("takes other limits at any time", () => {
+    const { load, health, state, pass } = setUp({ lagMilliseconds: 1_000, memory: 90 });
+    state.memory = 60;
+    pass(2_000);
+    load.limit({ lagMilliseconds: 1_000, memory: 50 });
+    assert.equal(codeOf(load), undefined, "it is looked at first");
+    pass(1_200);
+    assert.equal(codeOf(load), 0x97);
+    load.limit({ lagMilliseconds: 1_000, memory: 90 });
+    pass(3_000);
+    assert.deepEqual([codeOf(load), health.healthy], [undefined, true]);
+    load.limit({ lagMilliseconds: 1_000, memory: 50 });
+    pass(1_200);
+    load.limit({ lagMilliseconds: 0, memory: 0 });
+    assert.deepEqual([codeOf(load), health.healthy], [undefined, true], "off is off at once");
+  });
+
   it("refuses new clients while memory runs short", () => {
     const { load, health, state, pass } = setUp({ lagMilliseconds: 1_000, memory: 90 });
     state.memory = 91;

@@ -23,7 +23,7 @@ export interface LoadLimits {
 
 /** One value that is looked at. It is too high when it was so several times, and all right again likewise. */
 class Gauge {
-  readonly #limit: number;
+  #limit: number;
   #looks = 0;
   #high = false;
 
@@ -33,6 +33,15 @@ class Gauge {
 
   get high(): boolean {
     return this.#high;
+  }
+
+  /** Another limit counts from now on. Returns whether it is not too high any more because nobody looks. */
+  limit(limit: number): boolean {
+    this.#limit = limit;
+    this.#looks = 0;
+    const over = limit === 0 && this.#high;
+    if (over) this.#high = false;
+    return over;
   }
 
   /** Returns whether that changes something. */
@@ -97,6 +106,12 @@ export class LoadMonitor implements Timed {
         text: "the broker is behind with its work (protection.max_event_loop_lag)",
       };
     return null;
+  }
+
+  /** Other limits count from now on. */
+  limit({ lagMilliseconds, memory }: LoadLimits): void {
+    if (this.#lag.limit(lagMilliseconds)) this.#parts.health.report("load", null);
+    if (this.#memory.limit(memory)) this.#parts.health.report("memory", null);
   }
 
   start(): void {

@@ -168,11 +168,8 @@ export async function testNode(
         mountpoint: (name) => mountpoints.of(name),
         gate: { refusal: () => null },
         newcomers: { came: () => {}, went: () => {} },
-        flapping:
-          options.flapping === undefined
-            ? null
-            : new FlappingDetector(options.flapping, () => clock.monotonic()),
-        maxConnectSize: configuration.get("protection.max_connect_size"),
+        flapping: new FlappingDetector(options.flapping ?? null, () => clock.monotonic()),
+        maxConnectSize: configuration.live("protection.max_connect_size"),
       },
       transport,
       procedures,

@@ -23,7 +23,7 @@ import { memoryUse } from "./memory-use.ts";
 import { Mountpoints } from "./mountpoints.ts";
 import { pluginDirectory } from "./plugin-directory.ts";
 import { createPlugins } from "./plugins.ts";
-import { loadLimits } from "./protection.ts";
+import { loadLimits, protectionKeys } from "./protection.ts";
 import { queueEvents, registryEvents } from "./queue-events.ts";
 import { reloader } from "./reload.ts";
 import { retainedDirectory } from "./retained-directory.ts";
@@ -102,6 +102,7 @@ export async function startNode(options: StartOptions) {
       members: () => [{ name: parts.name, running: true }],
     };
     const load = new LoadMonitor(loadLimits(configuration), { clock, wheel, health, log, memory: memoryUse });
+    configuration.onChange(protectionKeys.load, () => load.limit(loadLimits(configuration)));
     const listeners = new Listeners(parts, settings, load);
     const stopMetrics = provideMetrics(parts, {
       entries: () => listeners.entries,

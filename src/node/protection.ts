@@ -3,6 +3,19 @@ import type { GuardLimits } from "../listener/connection-guard.ts";
 import type { FlappingRules } from "../session/flapping.ts";
 import type { LoadLimits } from "./load-monitor.ts";
 
+/** The options behind what this file reads; the limits of what guards connections can be changed while it does. */
+export const protectionKeys = {
+  guard: [
+    "protection.max_connections",
+    "protection.connection_rate",
+    "protection.max_connections_per_address",
+    "protection.connection_rate_per_address",
+    "protection.max_unauthenticated",
+  ],
+  flapping: ["protection.flapping_connects", "protection.flapping_window", "protection.flapping_ban"],
+  load: ["protection.max_event_loop_lag", "protection.max_memory"],
+} as const;
+
 /** The limits of all listeners together, as configured. */
 export function guardLimits(configuration: Configuration): GuardLimits {
   return {

@@ -63,7 +63,7 @@ export function handleConnect(session: Session, packet: Connect): void {
     return;
   }
   if (!takeClientId(session, packet)) return;
-  const banned = services.flapping?.banned(session.mountpoint.name, packet.clientId) ?? 0;
+  const banned = services.flapping.banned(session.mountpoint.name, packet.clientId);
   if (banned > 0) {
     refuseFlapping(session, banned);
     return;
@@ -208,7 +208,7 @@ function admit(
   }
   const { flapping } = session.services;
   // By the name that it connects with, whatever a plugin makes of it. Names from the broker are used once.
-  if (packet.clientId !== "" && flapping?.connected(session.mountpoint.name, packet.clientId) === true) {
+  if (packet.clientId !== "" && flapping.connected(session.mountpoint.name, packet.clientId)) {
     refuseFlapping(session, flapping.banned(session.mountpoint.name, packet.clientId));
     return;
   }

@@ -56,4 +56,20 @@ describe("FlappingDetector", () => {
       [false, false, true],
     );
   });
+
+  it("takes other rules at any time", () => {
+    const { flapping } = detector();
+    times(4, () => flapping.connected("", "a"));
+    const rules = { connects: 1, windowMilliseconds: 1_000, banMilliseconds: 5_000 };
+    flapping.change(rules);
+    assert.equal(flapping.banned("", "a"), 300_000, "who is refused stays so");
+    assert.deepEqual(
+      times(2, () => flapping.connected("", "b")),
+      [false, true],
+    );
+    flapping.change(null);
+    assert.deepEqual([flapping.banned("", "a"), flapping.connected("", "c")], [0, false]);
+    flapping.change(rules);
+    assert.equal(flapping.banned("", "a"), 0);
+  });
 });

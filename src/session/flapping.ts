@@ -22,31 +22,39 @@ interface History {
  * cannot get the client id of somebody else refused.
  */
 export class FlappingDetector {
-  readonly #rules: FlappingRules;
+  #rules: FlappingRules | null;
   readonly #now: () => number;
   readonly #histories = new Map<string, History>();
 
-  /** `now` in milliseconds. */
-  constructor(rules: FlappingRules, now: () => number) {
+  /** Without rules it lets everybody connect as often as they like. `now` in milliseconds. */
+  constructor(rules: FlappingRules | null, now: () => number) {
     this.#rules = rules;
     this.#now = now;
   }
 
+  /** Other rules count from now on. Who is refused already stays so, unless there are no rules any more. */
+  change(rules: FlappingRules | null): void {
+    this.#rules = rules;
+    if (rules === null) this.#histories.clear();
+  }
+
   /** How many milliseconds a client id is still refused; 0 when it is not. */
   banned(mountpoint: string, clientId: string): number {
+    if (this.#rules === null) return 0;
     const history = this.#histories.get(keyOf(mountpoint, clientId));
     return history === undefined ? 0 : Math.max(0, history.bannedUntil - this.#now());
   }
 
   /** A connection was accepted. True: with this one it has connected too often, and is refused from now on. */
   connected(mountpoint: string, clientId: string): boolean {
+    if (this.#rules === null) return false;
     const now = this.#now();
-    const { connects, banMilliseconds } = this.#rules;
+    const { connects, windowMilliseconds, banMilliseconds } = this.#rules;
     const key = keyOf(mountpoint, clientId);
     let history = this.#histories.get(key);
-    if (history === undefined || this.#isOver(history, now)) {
+    if (history === undefined || isOver(history, now, windowMilliseconds)) {
       this.#histories.delete(key);
-      if (this.#histories.size >= MOST_REMEMBERED) this.#forget(now);
+      if (this.#histories.size >= MOST_REMEMBERED) this.#forget(now, windowMilliseconds);
       history = { since: now, connects: 0, bannedUntil: 0 };
       this.#histories.set(key, history);
     }
@@ -56,18 +64,19 @@ export class FlappingDetector {
     return true;
   }
 
-  /** A new window begins after the time of the old one, and after a ban. */
-  #isOver({ since, bannedUntil }: History, now: number): boolean {
-    return bannedUntil === 0 ? now - since >= this.#rules.windowMilliseconds : bannedUntil <= now;
-  }
-
   /** The oldest windows stand first in the map. */
-  #forget(now: number): void {
+  #forget(now: number, windowMilliseconds: number): void {
     for (const [key, history] of this.#histories) {
-      if (this.#isOver(history, now) || this.#histories.size >= MOST_REMEMBERED) this.#histories.delete(key);
+      if (isOver(history, now, windowMilliseconds) || this.#histories.size >= MOST_REMEMBERED)
+        this.#histories.delete(key);
       else break;
     }
   }
+}
+
+/** A new window begins after the time of the old one, and after a ban. */
+function isOver({ since, bannedUntil }: History, now: number, windowMilliseconds: number): boolean {
+  return bannedUntil === 0 ? now - since >= windowMilliseconds : bannedUntil <= now;
 }
 
 function keyOf(mountpoint: string, clientId: string): string {

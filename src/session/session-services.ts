@@ -30,8 +30,7 @@ export interface SessionServices {
   mountpoint(name: string): Mountpoint;
   readonly gate: ConnectGate;
   readonly newcomers: Newcomers;
-  /** Null while nobody looks at how often client ids connect. */
-  readonly flapping: FlappingDetector | null;
+  readonly flapping: FlappingDetector;
   /** The longest packet before CONNECT is accepted, bytes. */
-  readonly maxConnectSize: number;
+  readonly maxConnectSize: { readonly value: number };
 }

@@ -119,7 +119,7 @@ export class Session
     this.topics = this.mountpoint.topics;
     this.identity = { username: null, subscriberId: { mountpoint: this.mountpoint.name, clientId: "" } };
     this.applySettings(this.settings);
-    this.maximumFrame = services.maxConnectSize;
+    this.maximumFrame = services.maxConnectSize.value;
     services.newcomers.came();
     services.counters.increment(Metric.socket_open);
     this.lifetimeSeconds = services.listener.maxConnectionLifetimeSeconds;

@@ -104,13 +104,14 @@ test("what holds a secret is masked", () => {
   assert.ok(expected.length > 15);
 });
 
-test("the options that may be changed on a running node are those of VerneMQ 2.2", () => {
+test("the options that may be changed on a running node are those of VerneMQ 2.2, and protection", () => {
   const runtime = [...allOptions].filter(([, option]) => option.runtime).map(([key]) => key);
   const server =
     "allow_anonymous allow_register_during_netsplit allow_publish_during_netsplit allow_subscribe_during_netsplit allow_unsubscribe_during_netsplit queue_type retry_interval max_client_id_size max_subscriptions_per_client persistent_client_expiration max_inflight_messages max_online_messages max_offline_messages override_max_online_messages max_message_rate max_message_size upgrade_outgoing_qos systree_enabled systree_interval graphite_enabled graphite_host graphite_port graphite_interval graphite_include_labels shared_subscription_policy remote_enqueue_timeout topic_alias_max_client topic_alias_max_broker max_last_will_delay receive_max_client receive_max_broker suppress_lwt_on_session_takeover coordinate_registrations mqtt_connect_timeout cluster_ready_rpc_timeout disconnect_on_unauthorized_publish_v3 subscriber_retain_mode";
   const plugins =
     "vmq_acl.acl_file vmq_acl.acl_reload_interval vmq_passwd.password_file vmq_passwd.password_reload_interval vmq_diversity.keep_state vmq_webhooks.pool_max_connections vmq_webhooks.pool_timeout vmq_webhooks.cafile vmq_webhooks.certfile vmq_webhooks.keyfile vmq_webhooks.depth vmq_webhooks.verify_peer vmq_webhooks.tls_version";
-  assert.deepEqual(runtime.sort(), `${server} ${plugins}`.split(" ").sort());
+  const protection = ownKeys.filter((key) => key.startsWith("protection."));
+  assert.deepEqual(runtime.sort(), [...`${server} ${plugins}`.split(" "), ...protection].sort());
 });
 
 test("former names are not options, and aliases are", () => {
