@@ -3,6 +3,7 @@ import type { TimerWheel } from "../clock/timer-wheel.ts";
 import type { Configuration } from "../config/configuration.ts";
 import type { Logger } from "../log/logger.ts";
 import type { Counters } from "../metrics/counters.ts";
+import { FullQueues } from "../queue/full-queues.ts";
 import { GroupQueue } from "../queue/group-queue.ts";
 import type { QueueContext, QueueEvents, QueueLimits } from "../queue/queue-context.ts";
 import { SubscriberQueue } from "../queue/subscriber-queue.ts";
@@ -63,9 +64,11 @@ export class Mountpoints implements CommitParticipant {
       }
       return topics;
     };
+    this.#fullQueues = new FullQueues(parts.log, parts.wheel);
     this.retained = new RetainedStores(parts.store, this.#topicsOf, parts.clock);
   }
 
+  readonly #fullQueues: FullQueues;
   readonly #topicsOf: (name: string) => TopicTable;
 
   /** The tree of that name, made at the first call. */
@@ -127,6 +130,7 @@ export class Mountpoints implements CommitParticipant {
       wheel,
       log,
       events,
+      fullQueues: this.#fullQueues,
       topics,
       groupById: (id) => this.#groupsById.get(id) ?? null,
     };

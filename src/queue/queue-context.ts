@@ -5,6 +5,7 @@ import type { Message } from "../mqtt/message.ts";
 import type { Topic } from "../mqtt/topic.ts";
 import type { SharedGroup } from "../routing/shared-group.ts";
 import type { MessageStore } from "../store/participant.ts";
+import type { FullQueues } from "./full-queues.ts";
 
 /** Why a message was dropped, in the words of the on_message_drop hook. */
 export type DropReason = "queue_full" | "expired" | "max_packet_size_exceeded";
@@ -38,6 +39,7 @@ export interface QueueContext {
   readonly wheel: { readonly time: number };
   readonly log: Logger;
   readonly events: QueueEvents;
+  readonly fullQueues: FullQueues;
   readonly topics: { internText(text: string): Topic };
   /** The shared group with that queue id, for entries read from the store; null when it has gone. */
   groupById(id: number): SharedGroup | null;

@@ -15,6 +15,7 @@ import type {
   StoredTopics,
 } from "../store/participant.ts";
 import { message, payloadOf, topics } from "../store/store-test-support.ts";
+import { FullQueues } from "./full-queues.ts";
 import type { QueueContext, QueueEvents, QueueLimits, SubscriberId } from "./queue-context.ts";
 import type { Receiver } from "./receiver.ts";
 import { SubscriberQueue } from "./subscriber-queue.ts";
@@ -272,6 +273,7 @@ export function testContext(store = new ManualStore()): TestContext {
     clock: new ManualClock(),
     wheel: { time: 0 },
     log: silentLogger,
+    fullQueues: new FullQueues(silentLogger, { time: 0 }),
     events: {
       dropped,
       offline,
