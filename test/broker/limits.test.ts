@@ -23,6 +23,9 @@ describe("queue limits, fifo", { skip: oursOnly }, () => {
     const clientId = await offline(suite, topic);
     const publisher = await suite.connect();
     for (let i = 0; i < 6; i++) await publisher.publish(topic, `${i}`, { qos: 1 });
+    await suite.broker.logged(
+      new RegExp(`the queue of client ${clientId} is full with 3 messages.*raise max_offline_messages`),
+    );
     const again = await suite.connect(session(clientId));
     for (const payload of ["0", "1", "2"]) await again.receive({ payload });
     await publisher.publish(topic, "live", { qos: 1 });

@@ -8,6 +8,7 @@ import { after, describe, test } from "node:test";
 import { freePort, removeDirectory, temporaryDirectory } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { BrokerUnderTest, oursOnly } from "../support/suite.ts";
+import { openUnixWebSocket } from "../support/transport.ts";
 
 const noIpv6 = !Object.values(networkInterfaces()).some((each) =>
   each?.some(({ address }) => address === "::1"),
@@ -17,6 +18,7 @@ describe("listeners", { skip: oursOnly }, async () => {
   const directory = temporaryDirectory();
   const [six, both] = [await freePort(), await freePort()];
   const path = join(directory, "mqtt.sock");
+  const webPath = join(directory, "web.sock");
   const suite = new BrokerUnderTest({
     configuration: {
       allow_anonymous: "on",
@@ -25,6 +27,10 @@ describe("listeners", { skip: oursOnly }, async () => {
       "listener.tcp.local": `local:${path}:0`,
       "listener.tcp.local.unix_socket_mode": "660",
       "listener.tcp.local.mountpoint": "of-the-socket",
+      "listener.ws.local": `local:${webPath}:0`,
+      "listener.ws.local.unix_socket_mode": "600",
+      "listener.ws.local.proxy_xff_support": "on",
+      "listener.ws.local.proxy_xff_trusted_intermediate": "local",
     },
   });
   after(() => removeDirectory(directory));
@@ -56,6 +62,27 @@ describe("listeners", { skip: oursOnly }, async () => {
     if (!noIpv6) assert.match(await peers(), /::1/);
     const local = (await rows()).find((one) => one.address === `local:${path}`);
     assert.deepEqual([local?.mountpoint, local?.active_conns, local?.all_conns], ["of-the-socket", 1, 1]);
+  });
+
+  test("speak WebSocket on Unix sockets too, and hear of the client from a proxy there", async () => {
+    assert.equal(statSync(webPath).mode & 0o777, 0o600);
+    const open = async (headers: Record<string, string>): Promise<RawClient> => {
+      const client = suite.track(RawClient.over(await openUnixWebSocket(webPath, headers)));
+      client.sendConnect({ clientId: suite.name("c") });
+      await client.expect("connack", { code: 0 });
+      return client;
+    };
+    await open({});
+    assert.match(await peers(), /^local$/m);
+    await open({ "X-Forwarded-For": "192.0.2.44" });
+    assert.match(await peers(), /^192\.0\.2\.44$/m);
+    const shown = (await rows()).find((one) => one.address === `local:${webPath}`);
+    assert.deepEqual([shown?.type, shown?.port, shown?.active_conns], ["mqttws", "0", 2]);
+    const place = [`address=local:${webPath}.2`, "port=0"];
+    assert.equal(await admin("start", ...place, "--websocket"), "Done");
+    assert.ok(existsSync(`${webPath}.2`));
+    assert.equal(await admin("delete", ...place), "Done");
+    assert.ok(!existsSync(`${webPath}.2`));
   });
 
   test("start at run time with their options, stop, restart, and go", async () => {

@@ -71,6 +71,42 @@ describe("connection rate", { skip: oursOnly }, () => {
   });
 });
 
+describe("limits of a running broker", { skip: oursOnly }, () => {
+  const suite = new BrokerUnderTest({ configuration: { allow_anonymous: "on" } });
+  const set = async (...changes: readonly string[]): Promise<void> => {
+    const { code, stdout, stderr } = await suite.broker.admin(["set", ...changes]);
+    assert.equal(code, 0, stdout + stderr);
+  };
+
+  test("can be changed; who is there stays, and counts", async () => {
+    const first = await suite.connect();
+    await set("protection.max_connections_per_address=1");
+    await (await suite.open()).expectClosed();
+    assert.deepEqual(await first.subscribe("t"), [0]);
+    await first.disconnect();
+    while ((await metric(suite, "total_active_connections")) > 0);
+    const second = await suite.connect();
+    await (await suite.open()).expectClosed();
+    await set("protection.max_connections_per_address=0", "protection.max_connections=2");
+    await suite.connect();
+    await (await suite.open()).expectClosed();
+    await second.disconnect();
+    await set("protection.max_connections=infinity", "protection.flapping_connects=1");
+    await suite.connect({ clientId: "again" });
+    assert.equal((await suite.attempt({ clientId: "again", version: 5 })).connack?.code, 0x9f);
+    await set("protection.flapping_connects=0", "protection.max_connect_size=1024");
+    await suite.connect({ clientId: "again" });
+    const large = await suite.open();
+    large.sendConnect({ clientId: "x", username: "u".repeat(2_000) });
+    await large.expectClosed();
+  });
+
+  test("are not changed to what is not allowed", async () => {
+    const { stdout, stderr } = await suite.broker.admin(["set", "protection.max_event_loop_lag=5"]);
+    assert.match(stdout + stderr, /protection\.max_event_loop_lag = 5.*allowed:/);
+  });
+});
+
 describe("flapping client ids", { skip: oursOnly }, () => {
   const suite = new BrokerUnderTest({
     configuration: {

@@ -85,6 +85,11 @@ export async function openTransport(
   return socket;
 }
 
+/** The same over WebSocket on a Unix socket, as a proxy on this machine would come. */
+export async function openUnixWebSocket(path: string, headers: Record<string, string>): Promise<Duplex> {
+  return await openWebSocket(new WebSocket(`ws+unix://${path}:/mqtt`, ["mqtt"], { headers }));
+}
+
 async function opened(socket: Socket, event: "connect" | "secureConnect" = "connect"): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     socket.once(event, resolve);

@@ -52,6 +52,13 @@ describe("X-Forwarded-For", () => {
     assert.deepEqual(peerOf({ "x-forwarded-for": "192.0.2.7" }, {}, local), local);
   });
 
+  it("is believed over a Unix socket when local is trusted", () => {
+    const local = { ...proxy, address: "local", port: 0 };
+    const headers = { "x-forwarded-for": "6.6.6.6, 192.0.2.7, 10.0.0.1" };
+    const found = forwardedPeer(local, headers, new TrustedProxies(["10.0.0.1", "local"]), options);
+    assert.deepEqual(found, { kind: "peer", peer: { ...local, address: "192.0.2.7" } });
+  });
+
   it("with anything else than addresses where the client should be is refused", () => {
     for (const header of [
       "unknown",

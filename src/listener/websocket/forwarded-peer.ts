@@ -11,12 +11,16 @@ export type ForwardedPeer =
 /** An address with or without a port, as proxies write it. */
 const ENTRY = /^(?:\[([0-9a-fA-F:.]+)\](?::(\d{1,5}))?|(\d[\d.]*):(\d{1,5})|([0-9a-fA-F:.]+))$/;
 
+/** Stands for whoever connects over a Unix socket, which has no address: the rights of its file say who may. */
+const LOCAL = "local";
+
 /** The proxies of a listener whose headers are believed. */
 export class TrustedProxies {
   readonly #addresses = new BlockList();
+  #local = false;
 
   /**
-   * `entries` are addresses, or networks such as `10.0.0.0/8`.
+   * `entries` are addresses, networks such as `10.0.0.0/8`, or `local` for Unix sockets.
    *
    * @throws {Error} in words for the user, when one is neither
    */
@@ -25,18 +29,23 @@ export class TrustedProxies {
   }
 
   has(address: string): boolean {
+    if (address === LOCAL) return this.#local;
     const version = isIP(address);
     return version !== 0 && this.#addresses.check(address, version === 6 ? "ipv6" : "ipv4");
   }
 
   #add(entry: string): void {
+    if (entry === LOCAL) {
+      this.#local = true;
+      return;
+    }
     const [address = "", bits, ...more] = entry.split("/");
     const version = isIP(address);
     const prefix = bits === undefined ? undefined : /^\d{1,3}$/.test(bits) ? Number(bits) : Number.NaN;
     const longest = version === 6 ? 128 : 32;
     if (version === 0 || more.length > 0 || (prefix !== undefined && !(prefix <= longest))) {
       throw new Error(
-        `proxy_xff_trusted_intermediate has ${entry}, which is neither an IP address nor a network`,
+        `proxy_xff_trusted_intermediate has ${entry}, which is neither an IP address nor a network nor local`,
       );
     }
     const family = version === 6 ? "ipv6" : "ipv4";

@@ -37,12 +37,12 @@ export const generalAttributes = {
     visibility: "live",
   }),
   nr_of_acceptors: attribute(integer({ min: -1 }), "10", {
-    doc: "How many processes accept connections.",
+    doc: "How many processes of VerneMQ accept connections.",
     global: true,
     protocol: listenerKinds,
     named: listenerKinds,
     inherits: "-1",
-    status: compatibility("connections are accepted by the event loop"),
+    status: compatibility("one event loop accepts all that wait at once, so there is nothing to choose"),
   }),
   max_connection_lifetime: attribute(integer({ min: 0 }), "0", {
     doc: "After this time a connection is closed, however busy it is; 0 sets no limit.",
@@ -97,7 +97,9 @@ export const generalAttributes = {
     protocol: ["tcp", "ssl"],
     named: ["tcp", "ssl", "vmq"],
     inherits: "",
-    status: compatibility("the operating system adapts the buffers of each connection"),
+    status: compatibility(
+      "the operating system adapts a connection's buffers to its traffic; what waits in the process has its own limit, max_write_buffer",
+    ),
   }),
   unix_socket_mode: optionalAttribute(fileMode, {
     doc: "The permissions of the socket file of a listener on a Unix socket: who may write to it may connect. Without it the umask of the process decides.",
@@ -109,7 +111,9 @@ export const generalAttributes = {
     doc: "How many packets of a socket are read before it is asked again.",
     protocol: ["tcp", "ssl"],
     named: ["tcp", "ssl"],
-    status: BEAM,
+    status: compatibility(
+      "what has come of a connection is read at once, up to 64 KiB, and then others have their turn",
+    ),
   }),
   proxy_protocol: attribute(flag, "off", {
     doc: "Expects a header of the PROXY protocol, version 1 or 2, at the beginning of each connection (before that of TLS), and takes the client's address from it.",
@@ -127,7 +131,7 @@ export const generalAttributes = {
     named: WEBSOCKET,
   }),
   proxy_xff_trusted_intermediate: attribute(semicolonList, "", {
-    doc: "The addresses or networks (10.0.0.0/8) of proxies whose headers are believed, separated by semicolons.",
+    doc: "The addresses or networks (10.0.0.0/8) of proxies whose headers are believed, separated by semicolons; local stands for those that connect over a Unix socket.",
     protocol: WEBSOCKET,
     named: WEBSOCKET,
     inherits: "",
