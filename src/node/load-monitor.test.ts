@@ -3,9 +3,10 @@ import { describe, it } from "node:test";
 import { ManualClock } from "../clock/clock.ts";
 import { TimerWheel } from "../clock/timer-wheel.ts";
 import { silentLogger } from "../log/logger.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { Health } from "./health.ts";
 import { LoadMonitor } from "./load-monitor.ts";
-import { memoryUse } from "./memory-use.ts";
+import { memoryUse, youngReserve } from "./memory-use.ts";
 
 function setUp(limits: { readonly lagMilliseconds: number; readonly memory: number }) {
   const clock = new ManualClock();
@@ -13,13 +14,17 @@ function setUp(limits: { readonly lagMilliseconds: number; readonly memory: numb
     throw error;
   });
   const health = new Health();
-  const state = { memory: 10 };
+  const state = { memory: 10, garbage: 0, collections: 0 };
   const load = new LoadMonitor(limits, {
     clock,
     wheel,
     health,
     log: silentLogger,
-    memory: () => state.memory,
+    memory: () => state.memory + state.garbage,
+    collectGarbage: () => {
+      state.garbage = 0;
+      state.collections++;
+    },
   });
   load.start();
   /** Time passes in steps of that length. */
@@ -86,11 +91,53 @@ describe("LoadMonitor", () => {
     assert.deepEqual([codeOf(load), health.healthy], [undefined, true]);
   });
 
+  it("does not count garbage, which nobody collects while there is nothing to do", () => {
+    const { load, state, pass } = setUp({ lagMilliseconds: 1_000, memory: 90 });
+    state.memory = 50;
+    state.garbage = 45;
+    pass(2_000);
+    assert.deepEqual([codeOf(load), state.collections], [undefined, 1]);
+    state.memory = 95;
+    pass(15_000);
+    assert.deepEqual([codeOf(load), state.collections], [0x97, 2]);
+    state.memory = 50;
+    state.garbage = 45;
+    pass(13_000);
+    assert.deepEqual([codeOf(load), state.collections], [undefined, 3]);
+  });
+
+  it("collects ever more seldom while that does not help", () => {
+    const { state, pass } = setUp({ lagMilliseconds: 1_000, memory: 90 });
+    state.memory = 95;
+    pass(3_600_000);
+    assert.ok(state.collections > 10 && state.collections < 20, `${state.collections}`);
+  });
+
   it("can be off", () => {
     const { load, state, pass } = setUp({ lagMilliseconds: 0, memory: 0 });
     state.memory = 100;
     pass(20_000, 5_000);
     assert.equal(codeOf(load), undefined);
+  });
+
+  it("knows which part of the heap is for young objects only", () => {
+    const mib = 1024 * 1024;
+    assert.equal(
+      youngReserve(["--max-semi-space-size=1", "--max_semi_space_size=16"], 1_000 * mib),
+      48 * mib,
+    );
+    assert.equal(youngReserve(["-e", "--max-old-space-size=64"], 1_000 * mib), 192 * mib);
+    assert.equal(youngReserve(["--max-semi-space-size=128"], 100 * mib), 75 * mib);
+  });
+
+  it("can have garbage collected", () => {
+    const before = process.memoryUsage().heapUsed;
+    let garbage: unknown = Array.from({ length: 300_000 }, (_, i) => ({ i }));
+    assert.ok(Array.isArray(garbage) && process.memoryUsage().heapUsed > before);
+    garbage = undefined;
+    const full = process.memoryUsage().heapUsed;
+    collectGarbage();
+    assert.ok(process.memoryUsage().heapUsed < full - 5_000_000);
   });
 
   it("finds this process small", () => {

@@ -13,6 +13,9 @@ const LOOKS_UNTIL_OVERLOADED = 2;
 const LOOKS_UNTIL_OVER = 4;
 /** What is little enough, as a share of the limit. */
 const RELIEF = 0.9;
+/** How long it waits before it has garbage collected again, milliseconds; twice as long each time that did not help. */
+const COLLECT_INTERVAL = 10_000;
+const LONGEST_COLLECT_INTERVAL = 300_000;
 
 /** When the node is overloaded; 0 is off. */
 export interface LoadLimits {
@@ -35,6 +38,11 @@ class Gauge {
     return this.#high;
   }
 
+  /** Whether that is more than allowed, or more than what ends it. */
+  over(value: number): boolean {
+    return this.#limit > 0 && value > (this.#high ? this.#limit * RELIEF : this.#limit);
+  }
+
   /** Another limit counts from now on. Returns whether it is not too high any more because nobody looks. */
   limit(limit: number): boolean {
     this.#limit = limit;
@@ -47,8 +55,7 @@ class Gauge {
   /** Returns whether that changes something. */
   look(value: number): boolean {
     if (this.#limit === 0) return false;
-    const against = this.#high ? value <= this.#limit * RELIEF : value > this.#limit;
-    this.#looks = against ? this.#looks + 1 : 0;
+    this.#looks = this.over(value) === this.#high ? 0 : this.#looks + 1;
     if (this.#looks < (this.#high ? LOOKS_UNTIL_OVER : LOOKS_UNTIL_OVERLOADED)) return false;
     this.#looks = 0;
     this.#high = !this.#high;
@@ -64,6 +71,8 @@ export interface LoadMonitorParts {
   readonly log: Logger;
   /** The share of the memory that is used, in percent. */
   readonly memory: () => number;
+  /** Frees what nobody holds any more. */
+  readonly collectGarbage: () => void;
 }
 
 /**
@@ -79,6 +88,8 @@ export class LoadMonitor implements Timed {
   readonly #memory: Gauge;
   #expected = 0;
   #lagMilliseconds = 0;
+  #collectInterval = COLLECT_INTERVAL;
+  #collectAfter = 0;
 
   constructor(limits: LoadLimits, parts: LoadMonitorParts) {
     this.#parts = parts;
@@ -124,10 +135,10 @@ export class LoadMonitor implements Timed {
 
   /** See `Timed`. */
   due(): void {
-    const { clock, health, log, memory } = this.#parts;
+    const { clock, health, log } = this.#parts;
     this.#lagMilliseconds = Math.max(0, Math.round(clock.monotonic() - this.#expected));
     const lagChanged = this.#lag.look(this.#lagMilliseconds);
-    const used = memory();
+    const used = this.#memoryInUse();
     const memoryChanged = this.#memory.look(used);
     if (lagChanged) {
       const problem = this.#lag.high ? `the event loop is ${this.#lagMilliseconds} ms behind` : null;
@@ -143,6 +154,22 @@ export class LoadMonitor implements Timed {
       else log.error("overload", `${problem}; new clients are refused`);
     }
     this.#schedule();
+  }
+
+  /** Percent. Before it is found to be too much, and while it is, garbage is collected, now and then. */
+  #memoryInUse(): number {
+    const { clock, memory, collectGarbage } = this.#parts;
+    const used = memory();
+    const now = clock.monotonic();
+    if (!this.#memory.over(used)) {
+      this.#collectInterval = COLLECT_INTERVAL;
+      return used;
+    }
+    if (now < this.#collectAfter) return used;
+    this.#collectAfter = now + this.#collectInterval;
+    this.#collectInterval = Math.min(2 * this.#collectInterval, LONGEST_COLLECT_INTERVAL);
+    collectGarbage();
+    return memory();
   }
 
   #schedule(): void {

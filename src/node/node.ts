@@ -12,6 +12,7 @@ import { Registry } from "../registry/registry.ts";
 import { RetainedSweeper } from "../retained/retained-sweeper.ts";
 import { Session } from "../session/session.ts";
 import { openStore } from "../store/open-store.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { Health } from "./health.ts";
 import { listenerDirectory } from "./listener-directory.ts";
 import { Listeners } from "./listeners.ts";
@@ -101,7 +102,14 @@ export async function startNode(options: StartOptions) {
       name: configuration.get("nodename"),
       members: () => [{ name: parts.name, running: true }],
     };
-    const load = new LoadMonitor(loadLimits(configuration), { clock, wheel, health, log, memory: memoryUse });
+    const load = new LoadMonitor(loadLimits(configuration), {
+      clock,
+      wheel,
+      health,
+      log,
+      memory: memoryUse,
+      collectGarbage,
+    });
     configuration.onChange(protectionKeys.load, () => load.limit(loadLimits(configuration)));
     const listeners = new Listeners(parts, settings, load);
     const stopMetrics = provideMetrics(parts, {

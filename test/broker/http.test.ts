@@ -193,6 +193,7 @@ describe("health and metrics over HTTP", { skip: oursOnly }, async () => {
       (await admin("show", "--format=csv")).split(/\r?\n/).find((line) => line.includes(`${other}`)) ?? "";
     while (!(await row()).endsWith(",1,0,2"));
     const idle = connect({ port: other, host: "127.0.0.1" });
+    const closed = untilClosed(idle);
     idle.write("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     await new Promise((resolve) => idle.once("data", resolve));
     await assert.rejects(ask(other, "/metrics"), "over max_connections");
@@ -203,7 +204,7 @@ describe("health and metrics over HTTP", { skip: oursOnly }, async () => {
     const { body } = await ask(port, "/health/listeners");
     assert.equal(JSON.parse(body).reason, "Listeners are not ready: [http]");
     assert.equal(await admin("delete", ...place), "Done");
-    await untilClosed(idle);
+    await closed;
     assert.equal((await ask(port, "/health")).status, 200);
   });
 

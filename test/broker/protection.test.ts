@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as passed } from "node:timers/promises";
+import { ask } from "../support/http.ts";
+import { freePort } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { BrokerUnderTest, oursOnly } from "../support/suite.ts";
 
@@ -135,9 +137,58 @@ describe("flapping client ids", { skip: oursOnly }, () => {
   }
 });
 
-describe("an overloaded broker", { skip: oursOnly }, () => {
+describe("a broker whose memory runs short", { skip: oursOnly }, async () => {
+  const httpPort = await freePort();
   const suite = new BrokerUnderTest({
-    configuration: { allow_anonymous: "on", "protection.max_event_loop_lag": 200 },
+    configuration: {
+      allow_anonymous: "on",
+      "protection.max_memory": 60,
+      "listener.http.default": `127.0.0.1:${httpPort}`,
+    },
+    // A small heap is soon full.
+    env: { NODE_OPTIONS: "--max-old-space-size=64 --max-semi-space-size=1" },
+  });
+  const health = async () => await ask(httpPort, "/health");
+
+  test("refuses new clients, keeps its old ones, is unhealthy, and recovers when there is memory again", async () => {
+    const old = await suite.connect({ deadlineMs: 30_000 });
+    const hungry = await suite.connect({ deadlineMs: 30_000 });
+    assert.equal((await health()).status, 200);
+    for (let id = 1; (await health()).status === 200; id++) {
+      assert.ok(id < 400, "it never has enough");
+      const filters = Array.from({ length: 1_000 }, (_, i) => ({ filter: `some/long/filter/${id}/${i}` }));
+      hungry.send({ cmd: "subscribe", id, filters });
+      await hungry.expect("suback", { id });
+    }
+    const { status, body } = await health();
+    assert.equal(status, 503);
+    assert.match(body, /^\{"status":"DOWN","reasons":\["memory: \d+ percent of the memory are used"\]\}$/);
+    assert.equal((await ask(httpPort, "/health/ping")).status, 200);
+    assert.equal((await suite.attempt({ version: 5 })).connack?.code, 0x97);
+    assert.equal((await suite.attempt({ version: 4 })).connack?.code, 3);
+    assert.deepEqual(await old.subscribe("t"), [0]);
+    const { body: metrics } = await ask(httpPort, "/metrics");
+    assert.match(metrics, /^vernemq_node_healthy\{.*\} 0$/m);
+    assert.match(metrics, /^vernemq_client_refused_overload\{.*\} 2$/m);
+    const { stdout: pong } = await suite.broker.command(["ping"]);
+    assert.equal(pong, "pong\n", "a broker that sheds load is alive");
+    await hungry.disconnect();
+    while ((await health()).status !== 200);
+    await suite.connect({ version: 5 });
+    const log = suite.broker.log();
+    assert.equal(log.match(/percent of the memory are used; new clients are refused/g)?.length, 1);
+    assert.equal(log.match(/there is memory again; new clients are accepted again/g)?.length, 1);
+  });
+});
+
+describe("an overloaded broker", { skip: oursOnly }, async () => {
+  const httpPort = await freePort();
+  const suite = new BrokerUnderTest({
+    configuration: {
+      allow_anonymous: "on",
+      "protection.max_event_loop_lag": 200,
+      "listener.http.default": `127.0.0.1:${httpPort}`,
+    },
   });
 
   test("refuses new clients, keeps its old ones, and is unhealthy until it has caught up", async () => {
@@ -151,10 +202,14 @@ describe("an overloaded broker", { skip: oursOnly }, () => {
       five = await suite.attempt({ version: 5 });
     }
     assert.equal(five.connack?.code, 0x89);
+    const { status, body } = await ask(httpPort, "/health");
+    assert.equal(status, 503);
+    assert.match(body, /"load: the event loop is \d+ ms behind"/);
     assert.equal((await suite.attempt({ version: 4 })).connack?.code, 3);
     assert.deepEqual(await old.subscribe("t"), [0]);
     await suite.broker.logged(/the event loop is \d+ ms behind; new clients are refused/);
     while ((await metric(suite, "node_healthy")) === 0);
+    assert.equal((await ask(httpPort, "/health")).status, 200);
     await suite.connect({ version: 5 });
     await suite.broker.logged(/the event loop has caught up/);
     assert.ok((await metric(suite, "client_refused_overload")) >= 2);

@@ -56,6 +56,8 @@ export interface Broker {
   logged(pattern: RegExp): Promise<void>;
   /** `vmq-admin` with these arguments against this broker. */
   admin(argv: readonly string[]): Promise<AdminResult>;
+  /** `vernemq` with these arguments, a command such as `ping`, for this broker. */
+  command(argv: readonly string[]): Promise<AdminResult>;
   /** Resident memory in bytes. */
   memory(): number;
   /** Stops it (SIGKILL if need be) and removes its directories. */
@@ -170,6 +172,12 @@ class RunningBroker implements Broker {
   async admin(argv: readonly string[]): Promise<AdminResult> {
     return await run(process.execPath, [entry, "vmq-admin", ...argv], {
       env: { VERNEMQ_RUN_DIR: this.directories.run },
+    });
+  }
+
+  async command(argv: readonly string[]): Promise<AdminResult> {
+    return await run(process.execPath, [entry, "vernemq", ...argv], {
+      env: { VERNEMQ_CONF: this.directories.conf, VERNEMQ_RUN_DIR: this.directories.run },
     });
   }
 
