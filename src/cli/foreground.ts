@@ -142,11 +142,15 @@ async function serve(
   return status;
 }
 
-/** The status line for the service manager. */
-function describeNode({ listeners, metrics }: AdminPorts): string {
+/**
+ * The status line for the service manager. A node that refuses new clients, or whose store refuses writes, says so and
+ * goes on being alive: a restart would not help it, and would cost those who are connected.
+ */
+function describeNode({ listeners, metrics, health }: AdminPorts): string {
   const places = Array.from(listeners.listeners())
-    .filter(({ status }) => status === "running")
+    .filter(({ status, mqtt }) => status === "running" && mqtt !== undefined)
     .map(({ address, port }) => (port === 0 ? address : `${address}:${port}`));
   const online = metrics.total("total_active_connections");
-  return `${online} clients connected; listening on ${places.join(", ") || "nothing"}`;
+  const served = `${online} clients connected; listening on ${places.join(", ") || "nothing"}`;
+  return health.healthy ? served : `not well: ${health.problems.join("; ")}; ${served}`;
 }

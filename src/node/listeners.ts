@@ -28,6 +28,7 @@ import { flappingRules, guardLimits, httpGuardLimits, protectionKeys } from "./p
 import type { NodeParts } from "./running-node.ts";
 import { SavedListeners } from "./saved-listeners.ts";
 import type { Current } from "./session-settings.ts";
+import { neighbours, servedBy, sharesPort } from "./shared-addresses.ts";
 import { StartError } from "./start-error.ts";
 
 /** How long clients get to take the last bytes when the node stops, milliseconds. */
@@ -107,6 +108,14 @@ export class Listeners {
     const problems: string[] = [];
     for (const listener of configured) {
       if (listenerStatus(listener.kind).kind !== "works") continue;
+      const other = servedBy(listener, configured);
+      if (other !== undefined) {
+        this.#parts.log.info(
+          "listener",
+          `listener.${listener.kind}.${listener.name} is not opened: listener.${other.kind}.${other.name} has its address and the same options`,
+        );
+        continue;
+      }
       try {
         this.#entries.push(await this.#make(listener, configured));
       } catch (error) {
@@ -125,7 +134,7 @@ export class Listeners {
       try {
         await this.#listen(entry);
       } catch (error) {
-        problems.push(...problemsOf(entry.configuration, error));
+        problems.push(...problemsOf(entry.configuration, error, configured));
       }
     }
     if (problems.length > 0) {
@@ -287,19 +296,18 @@ export class Listeners {
 }
 
 /** Why a listener cannot be opened, a line each. */
-function problemsOf({ kind, name, address }: ListenerConfiguration, error: unknown): readonly string[] {
+function problemsOf(
+  listener: ListenerConfiguration,
+  error: unknown,
+  all: readonly ListenerConfiguration[] = [],
+): readonly string[] {
+  const { kind, name, address } = listener;
   const which = `error: listener.${kind}.${name}`;
   if (error instanceof TlsError) return error.lines.map((line) => `${which}: ${line}`);
   const where = address.kind === "ip" ? `${address.host}:${address.port}` : address.path;
-  return [`${which} cannot listen on ${where}: ${reasonOf(error)}`];
-}
-
-/** [::] takes IPv4 too, unless a listener of its own has the same port there. */
-function sharesPort(address: Address, all: readonly ListenerConfiguration[]): boolean {
-  if (address.kind !== "ip" || address.host !== "::" || address.port === 0) return false;
-  return all.some(
-    ({ address: other }) => other.kind === "ip" && other.family === 4 && other.port === address.port,
-  );
+  const others = neighbours(listener, all).map((other) => `listener.${other.kind}.${other.name}`);
+  const hint = others.length === 0 ? "" : `; ${others.join(", ")} of this configuration is there too`;
+  return [`${which} cannot listen on ${where}: ${reasonOf(error)}${hint}`];
 }
 
 function addressText(address: Address): string {

@@ -309,6 +309,25 @@ describe("HTTP over TLS, behind a proxy, on a Unix socket", { skip: oursOnly }, 
   });
 });
 
+test("listeners of one port", { skip: oursOnly }, async () => {
+  const port = await freePort();
+  const shared = {
+    "listener.http.default": `127.0.0.1:${port}`,
+    "listener.http.metrics": `0.0.0.0:${port}`,
+  };
+  await using broker = await startBroker({ configuration: shared });
+  await broker.logged(/is ready/);
+  assert.equal((await ask(port, "/metrics")).status, 200);
+  await broker.logged(/listener\.http\.default is not opened: listener\.http\.metrics has its address/);
+  assert.equal(await broker.stop(), 0);
+  await assert.rejects(
+    startBroker({ configuration: { ...shared, "listener.http.default.http_modules": "vmq_health_http" } }),
+    new RegExp(
+      `listener\\.http\\.\\w+ cannot listen on [\\d.]+:${port}: .*EADDRINUSE.*; listener\\.http\\.\\w+ of this configuration is there too`,
+    ),
+  );
+});
+
 test("an idle connection does not hold up the end of the broker", { skip: oursOnly }, async () => {
   const port = await freePort();
   await using broker = await startBroker({ configuration: { "listener.http.default": `127.0.0.1:${port}` } });

@@ -117,7 +117,7 @@ describe("the configuration of a container", () => {
     assert.deepEqual(result.ok && result.warnings.map(({ text }) => text), [
       "not in effect yet, because this version lacks the cluster: DOCKER_VERNEMQ_COMPOSE, DOCKER_VERNEMQ_DISCOVERY_NODE",
       "without effect, because the broker does not use the Erlang runtime: DOCKER_VERNEMQ_ERLANG__PROCESS_LIMIT",
-      "not in effect yet, because this version lacks the HTTP interface: API_KEY",
+      "not in effect yet, because this version lacks API keys: API_KEY",
     ]);
   });
 

@@ -70,7 +70,7 @@ function warningsAbout({ discovery, erlang }: ContainerVariables, env: Environme
   warn("not in effect yet, because this version lacks the cluster", discovery);
   warn("without effect, because the broker does not use the Erlang runtime", erlang);
   const api = ["API_KEY", "API_KEY_SCOPE"].filter((name) => env[name] !== undefined);
-  warn("not in effect yet, because this version lacks the HTTP interface", api);
+  warn("not in effect yet, because this version lacks API keys", api);
   return warnings;
 }
 
