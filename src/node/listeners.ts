@@ -130,7 +130,12 @@ export class Listeners {
         problems.push(...problemsOf(configuration, error));
       }
     }
-    for (const entry of problems.length > 0 ? [] : this.#entries) {
+    // Those for HTTP first: nobody speaks MQTT to a broker that then ends because a port of theirs is taken.
+    const inOrder = [
+      ...this.#entries.filter(({ rules }) => rules === null),
+      ...this.#entries.filter(({ rules }) => rules !== null),
+    ];
+    for (const entry of problems.length > 0 ? [] : inOrder) {
       try {
         await this.#listen(entry);
       } catch (error) {
