@@ -7,8 +7,12 @@ import {
   type GuardedListenerServices,
 } from "../listener/guarded-listener.ts";
 import { handOver } from "../listener/socket-events.ts";
+import type { SocketWays } from "../listener/socket-stream.ts";
 import { type Peer, peerText } from "../session/peer.ts";
 import type { HttpServer } from "./http-server.ts";
+
+/** The server of the runtime reads and writes its sockets itself. */
+const WAYS: SocketWays = { direct: false, staticRead: false, secure: false };
 
 /** What a listener for HTTP works with. */
 export interface HttpListenerServices extends GuardedListenerServices {
@@ -92,6 +96,10 @@ export class HttpListener extends GuardedListener {
     return this.#connections.size;
   }
 
+  protected override get acceptedWays(): SocketWays {
+    return WAYS;
+  }
+
   protected override destroyConnected(): void {
     for (const { socket } of this.#connections) socket.destroy();
   }
@@ -100,8 +108,8 @@ export class HttpListener extends GuardedListener {
     return Array.from(this.#connections, ({ peer }) => peer);
   }
 
-  protected override welcome(socket: Socket, staticRead: boolean, peer: Peer): void {
-    this.lead(socket, staticRead, peer);
+  protected override welcome(socket: Socket, ways: SocketWays, peer: Peer): void {
+    this.lead(socket, ways, peer);
   }
 
   protected override take(arrival: Arrival): void {
