@@ -2,6 +2,10 @@
 const DEFAULT_CHUNK = 64 * 1024;
 /** A buffer larger than this many chunks is given back when the writer is rewound. */
 const KEPT_CHUNKS = 16;
+/** Up to so many chunks, each buffer of a busy writer is twice as large as the one before. */
+const DOUBLED_CHUNKS = 8;
+/** So few bytes are copied faster one by one than by a call. */
+const SHORT = 32;
 const MAX_SMALL = 0x7fffffff;
 const TWO_32 = 0x1_0000_0000;
 
@@ -32,7 +36,8 @@ export class ByteWriter {
   #grow(bytes: number): void {
     const used = this.position - this.start;
     const needed = used + bytes;
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.chunk, needed + Math.min(needed, 1024 * 1024)));
+    const doubled = Math.min(this.buffer.length * 2, this.chunk * DOUBLED_CHUNKS);
+    const larger = Buffer.allocUnsafeSlow(Math.max(doubled, needed + Math.min(needed, 1024 * 1024)));
     this.buffer.copy(larger, 0, this.start, this.position);
     this.buffer = larger;
     this.start = 0;
@@ -87,8 +92,15 @@ export class ByteWriter {
   }
 
   bytes(source: Buffer, start: number, end: number): void {
-    source.copy(this.buffer, this.position, start, end);
-    this.position += end - start;
+    if (end - start > SHORT) {
+      source.copy(this.buffer, this.position, start, end);
+      this.position += end - start;
+      return;
+    }
+    const { buffer } = this;
+    let position = this.position;
+    for (let at = start; at < end; at++) buffer[position++] = source[at] ?? 0;
+    this.position = position;
   }
 
   /** The string built since the last `end`. */
