@@ -1,9 +1,12 @@
 import { basename } from "node:path";
+import { rememberStop } from "./cli/early-stop.ts";
 
 /*
  * One executable with several names: what it does is told by the name it was called by (a link to it), else by its
  * first argument. Each command is loaded only when it runs, so that `vernemq ping` and `vmq-admin` start fast.
  */
+
+rememberStop();
 
 const PROGRAMS = ["vernemq", "vmq-admin", "vmq-passwd", "start_vernemq"] as const;
 

@@ -4,7 +4,7 @@ import { build, type Plugin, transform } from "esbuild";
 
 const root = dirname(dirname(import.meta.dirname));
 
-/** The native part of LevelDB, a file beside the bundle. */
+/** The native part of LevelDB, a file beside the bundle and an asset of the executable. */
 const ADDON = "classic-level.node";
 
 /** Modules are strict without saying so. */
@@ -65,7 +65,7 @@ export async function buildBundle(entry: string, directory: string): Promise<Bun
       "import.meta.dirname": "__dirname",
       "import.meta.url": "bundleUrl",
     },
-    plugins: [addonBesideBundle, childProcessOnDemand],
+    plugins: [addonOfRelease, childProcessOnDemand],
   });
   let bytes = 0;
   for (const { path, text } of outputFiles) {
@@ -104,21 +104,14 @@ function packagesOf(inputs: readonly string[]): string[] {
   return [...new Set(folders.filter((folder) => folder !== undefined))].sort();
 }
 
-/**
- * classic-level searches its add-on in the folders of its package. The executable has it in the release's lib folder,
- * the bundle beside itself.
- */
-const addonBesideBundle: Plugin = {
-  name: "addon-beside-bundle",
+/** classic-level searches its add-on in the folders of its package, which are not there when the bundle runs. */
+const addonOfRelease: Plugin = {
+  name: "addon-of-release",
   setup({ onLoad }) {
     onLoad({ filter: /[\\/]classic-level[\\/]binding\.js$/ }, () => ({
       loader: "js",
-      contents: `
-        const { dirname, join } = require("node:path");
-        const beside = require("node:sea").isSea() ? join(dirname(dirname(process.execPath)), "lib") : __dirname;
-        const addon = { exports: {} };
-        process.dlopen(addon, join(process.env.VERNEMQ_LIB_DIR || beside, "${ADDON}"));
-        module.exports = addon.exports;`,
+      resolveDir: join(root, "src/embedded"),
+      contents: 'module.exports = require("./native-addon.ts").binding();',
     }));
   },
 };

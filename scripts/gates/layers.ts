@@ -16,7 +16,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["registry", "queue", "routing", "retained"],
   ["store", "plugin", "metrics", "mqtt"],
   ["config", "log"],
-  ["clock"],
+  ["clock", "embedded"],
 ];
 
 /** Folders whose imports are fewer than their level allows. */

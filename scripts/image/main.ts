@@ -1,9 +1,9 @@
 /** npm run image [-- --arm64 TREE] [--output DIRECTORY]: container images of the built release. See RELEASING.md. */
 
-import { execFileSync } from "node:child_process";
 import { dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { VERSION } from "../../src/config/version.ts";
+import { commit } from "../build/commit.ts";
 import { makeImages } from "./image.ts";
 
 const root = dirname(dirname(import.meta.dirname));
@@ -11,30 +11,16 @@ const { values } = parseArgs({
   options: { amd64: { type: "string" }, arm64: { type: "string" }, output: { type: "string" } },
 });
 
-function git(...argv: string[]): string {
-  try {
-    return execFileSync("git", argv, {
-      cwd: root,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    }).trim();
-  } catch {
-    return "";
-  }
-}
-
 const built = join(root, "_build/default/rel/vernemq");
 const {
   amd64 = process.arch === "x64" ? built : undefined,
   arm64 = process.arch === "arm64" ? built : undefined,
 } = values;
-const epoch = Number(process.env.SOURCE_DATE_EPOCH ?? (git("log", "-1", "--format=%ct") || "0"));
 try {
   const archives = await makeImages({
     trees: { ...(amd64 !== undefined && { amd64 }), ...(arm64 !== undefined && { arm64 }) },
     version: VERSION,
-    revision: git("rev-parse", "HEAD"),
-    epoch,
+    ...commit(root),
     output: values.output ?? join(root, "_build/images"),
     scratch: join(root, "_build/scratch-image"),
   });

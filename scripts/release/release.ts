@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { commit } from "../build/commit.ts";
 import { thirdParties } from "../build/licences.ts";
 import { type Platform, platformName } from "../build/platform.ts";
 import { buildTree, releaseBundle } from "../build/release-tree.ts";
@@ -32,19 +33,27 @@ export interface Artifact {
 
 /** Makes all artifacts, the list of parts, the manifest and SHA256SUMS in `output`. */
 export async function makeRelease(options: ReleaseOptions): Promise<void> {
-  const { root, platforms, output, say, only = STEPS.map(({ name }) => name) } = options;
+  const { root, output, only = STEPS.map(({ name }) => name) } = options;
   const unknown = only.find((wanted) => STEPS.every(({ name }) => name !== wanted));
   if (unknown !== undefined)
     throw new Error(
       `there are no artifacts ${unknown}; there are ${STEPS.map(({ name }) => name).join(", ")}`,
     );
-  const manifest: { readonly version: string } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const { version } = manifest;
   rmSync(output, { recursive: true, force: true });
   mkdirSync(output, { recursive: true });
-  const scratch = join(root, "_build/release-scratch");
-  rmSync(scratch, { recursive: true, force: true });
-  const bundle = await releaseBundle(root);
+  const scratch = join(root, `_build/release-scratch-${process.pid}`);
+  try {
+    await make(options, only, scratch);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+async function make(options: ReleaseOptions, only: readonly string[], scratch: string): Promise<void> {
+  const { root, platforms, output, say } = options;
+  const manifest: { readonly version: string } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const { version } = manifest;
+  const bundle = await releaseBundle(root, join(scratch, "bundle"));
   const trees: BuiltTree[] = [];
   const proofs: { platform: string; node: string; proof: string }[] = [];
   for (const platform of platforms) {
@@ -58,8 +67,7 @@ export async function makeRelease(options: ReleaseOptions): Promise<void> {
   const context: ReleaseContext = {
     root,
     version,
-    revision: git(root, "rev-parse", "HEAD"),
-    epoch: Number(process.env.SOURCE_DATE_EPOCH ?? (git(root, "log", "-1", "--format=%ct") || "0")),
+    ...commit(root),
     trees,
     output,
     scratch,
@@ -87,7 +95,6 @@ export async function makeRelease(options: ReleaseOptions): Promise<void> {
   writeFileSync(join(output, "release.json"), `${JSON.stringify(release, null, 2)}\n`);
   const sums = [...artifacts, describeFile(output, "release.json")];
   writeFileSync(join(output, "SHA256SUMS"), sums.map(({ sha256, file }) => `${sha256}  ${file}\n`).join(""));
-  rmSync(scratch, { recursive: true, force: true });
 }
 
 function describeFile(directory: string, file: string): Artifact {
@@ -104,16 +111,4 @@ function runtimeParts(root: string, platforms: readonly Platform[]): RuntimePart
     );
     return { version, platforms: group.map(platformName), versions };
   });
-}
-
-function git(root: string, ...argv: string[]): string {
-  try {
-    return execFileSync("git", argv, {
-      cwd: root,
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-    }).trim();
-  } catch {
-    return "";
-  }
 }

@@ -4,18 +4,10 @@
 // Plain JavaScript for Node 18 and later: it runs before anything of the project is installed.
 
 import { execFileSync, spawnSync } from "node:child_process";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, join, sep } from "node:path";
 import { pathToFileURL } from "node:url";
+import { takeLock } from "./lock.mjs";
 import { pinnedRuntime, root, SetUpError } from "./runtime.mjs";
 
 const LOCK_WAIT_MS = 10 * 60 * 1000;
@@ -110,45 +102,15 @@ function verifyRuntime(binary, { name, version }) {
   }
 }
 
-/** Runs the action while no other set-up of this checkout runs. A lock whose owner is gone is taken over. */
+/** Runs the action while no other set-up of this checkout runs. */
 function withLock(directory, action) {
-  mkdirSync(join(directory, ".dev"), { recursive: true });
   const lock = join(directory, ".dev/set-up.lock");
-  const deadline = Date.now() + LOCK_WAIT_MS;
-  while (!tryLock(lock)) {
-    if (Date.now() > deadline) throw new SetUpError(`another set-up holds ${lock}; remove it if none runs`);
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
-  }
+  const release = takeLock(lock, LOCK_WAIT_MS);
+  if (!release) throw new SetUpError(`another set-up holds ${lock}; remove it if none runs`);
   try {
     action();
   } finally {
-    rmSync(lock, { force: true });
-  }
-}
-
-function tryLock(lock) {
-  try {
-    const file = openSync(lock, "wx");
-    writeFileSync(file, `${process.pid}\n`);
-    closeSync(file);
-    return true;
-  } catch (error) {
-    if (error.code !== "EEXIST") throw error;
-  }
-  if (!ownerIsAlive(lock)) rmSync(lock, { force: true });
-  return false;
-}
-
-function ownerIsAlive(lock) {
-  try {
-    const pid = Number.parseInt(readFileSync(lock, "utf8"), 10);
-    // Just created and not yet written: its owner is at work.
-    if (Number.isNaN(pid)) return Date.now() - statSync(lock).mtimeMs < 5000;
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives, as another user.
-    return error.code === "EPERM";
+    release();
   }
 }
 

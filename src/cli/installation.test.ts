@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { installation } from "./installation.ts";
+import { installation, installationRoot } from "./installation.ts";
 
 describe("an installation", () => {
   let root = "";
@@ -53,4 +53,16 @@ describe("an installation", () => {
       assert.throws(() => installation(root), complaint);
     });
   }
+
+  it("is above the folder of the program, or around an executable that was copied alone", () => {
+    const cases = [
+      ["/opt/vernemq/bin/vernemq", true, "/opt/vernemq"],
+      ["/usr/local/sbin/vernemq", true, "/usr/local"],
+      ["/srv/mqtt/vernemq", true, "/srv/mqtt"],
+      ["/vernemq", true, "/"],
+      ["/checkout/src/main.ts", false, "/checkout"],
+    ] as const;
+    for (const [program, executable, expected] of cases)
+      assert.equal(installationRoot(program, executable), expected, program);
+  });
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
+import { isSea } from "node:sea";
 
 /** Where an installation keeps its files, as absolute paths. */
 export interface Installation {
@@ -21,9 +22,16 @@ const KEYS = [...PATHS, "user", "service"];
 /** Packages put configuration, data and logs elsewhere, and say so in this file below the root. */
 const FILE = join("lib", "installation.json");
 
-/** The root of the installation (or checkout): the directory above the one with the program. */
-export function installationRoot(mainFile: string): string {
-  return dirname(dirname(mainFile));
+/** Where executables lie in an installation. */
+const PROGRAM_FOLDERS = ["bin", "sbin"];
+
+/**
+ * The root of the installation (or checkout): the directory above the one with the program. An executable that lies
+ * anywhere else than in a folder for programs was copied there alone: then it is that directory itself.
+ */
+export function installationRoot(mainFile: string, executable = isSea()): string {
+  const directory = dirname(mainFile);
+  return executable && !PROGRAM_FOLDERS.includes(basename(directory)) ? directory : dirname(directory);
 }
 
 /**

@@ -1,7 +1,8 @@
 import { NotRunningError, request } from "../admin/control-client.ts";
 import type { Output } from "../admin/render.ts";
-import { nodeName } from "./node-name.ts";
 import type { Places } from "./places.ts";
+import { complainNotResponding } from "./presence.ts";
+import { printAnswer } from "./remote.ts";
 import type { RunningNode } from "./running-node.ts";
 
 /** Lets the node read its configuration again and prints what came of it. Resolves to the exit status. */
@@ -15,17 +16,18 @@ export async function printReload(node: Pick<RunningNode, "reload">, output: Out
 
 /** `vernemq reload`: the running node reads its configuration and the files that belong to it again. */
 export async function reload(where: Places): Promise<number> {
+  let status: number | undefined;
   try {
-    for await (const frame of request(where.directories.run, { request: "reload" })) {
-      if (frame.frame === "stdout") process.stdout.write(frame.text);
-      else if (frame.frame === "stderr") process.stderr.write(frame.text);
-      else if (frame.frame === "exit") return frame.status;
-    }
+    status = await printAnswer(request(where.directories.run, { request: "reload" }), {
+      stdout: (text) => void process.stdout.write(text),
+      stderr: (text) => void process.stderr.write(text),
+    });
   } catch (error) {
     if (!(error instanceof NotRunningError)) throw error;
-    process.stderr.write(`Node '${await nodeName(where)}' not responding to pings.\n`);
+    await complainNotResponding(where);
     return 1;
   }
+  if (status !== undefined) return status;
   process.stderr.write("The node ended the connection before it had read everything again.\n");
   return 1;
 }

@@ -1,3 +1,5 @@
+import { rememberedStop } from "./early-stop.ts";
+
 /** How a process is told to stop or to open its logs again. Each function returns how to stop listening. */
 export interface SignalSource {
   /** SIGTERM or SIGINT. The second one ends the process at once. */
@@ -17,7 +19,9 @@ export const processSignals: SignalSource = {
       told = true;
       listener(signal);
     };
+    const early = rememberedStop();
     process.on("SIGTERM", stop).on("SIGINT", stop);
+    if (early !== undefined) stop(early);
     return () => process.off("SIGTERM", stop).off("SIGINT", stop);
   },
   onReopen(listener) {

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import type { CommandOutput } from "../config/commands.ts";
 import type { LoadRequest } from "../config/load.ts";
 import { VERSION } from "../config/version.ts";
@@ -57,6 +57,8 @@ async function runNode(where: Places, prompt: boolean): Promise<number> {
   process.env.UV_THREADPOOL_SIZE ??= THREAD_POOL_SIZE;
   // Data, logs and sockets are nobody else's business.
   process.umask(0o027);
+  const { loadAddon } = await import("./addon.ts");
+  if (!loadAddon(where)) return 1;
   // Its first words are said while everything else is still loading.
   const { connectServiceManager } = await import("./service-manager.ts");
   const serviceManager = connectServiceManager(process.env);
@@ -156,9 +158,17 @@ function program(mainFile: string, status: Status): Command {
     const { getpid } = await import("./presence.ts");
     return running(getpid(where("running node")));
   });
-  command("version", "print the version").action(() => {
-    process.stdout.write(`${VERSION}\n`);
-  });
+  command("version", "print the version")
+    .option("--licences", "print the licences of VerneMQ and of everything in it")
+    .addOption(new Option("--licenses").hideHelp())
+    .action(async (options: { readonly licences?: true; readonly licenses?: true }) => {
+      if (!(options.licences || options.licenses)) {
+        process.stdout.write(`${VERSION}\n`);
+        return;
+      }
+      const { printLicences } = await import("./licences.ts");
+      status.value = printLicences();
+    });
   command("chkconfig", "check the configuration").action(async () => {
     const { checkCommand } = await import("../config/commands.ts");
     return running(print(checkCommand(await request())));

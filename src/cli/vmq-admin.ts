@@ -64,13 +64,13 @@ export async function vmqAdmin(argv: readonly string[], mainFile: string): Promi
       },
     });
   } catch (error) {
-    const { nodeName } = await import("./node-name.ts");
-    const name = await nodeName(where);
-    if (error instanceof NotRunningError)
-      await write(process.stderr, `Node '${name}' not responding to pings.\n`);
-    else {
+    if (error instanceof NotRunningError) {
+      const { complainNotResponding } = await import("./presence.ts");
+      await complainNotResponding(where);
+    } else {
+      const { nodeName } = await import("./node-name.ts");
       const reason = error instanceof Error ? error.message : String(error);
-      await write(process.stderr, `RPC to '${name}' failed: ${reason}\n`);
+      await write(process.stderr, `RPC to '${await nodeName(where)}' failed: ${reason}\n`);
     }
     return 1;
   }

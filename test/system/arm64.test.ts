@@ -20,11 +20,12 @@ const DEADLINE_MS = 120_000;
 it("the arm64 executable serves, answers and stops", {
   skip: emulationLacks() ?? missing({ commands: ["mosquitto_pub", "mosquitto_sub"] }),
 }, async (context) => {
-  const directory = join(temporaryDirectory(), "vernemq");
+  const scratch = temporaryDirectory();
+  const directory = join(scratch, "vernemq");
   const { executable } = buildTree(
     root,
     platformNamed(root, "linux-arm64"),
-    await releaseBundle(root),
+    await releaseBundle(root, join(scratch, "bundle")),
     directory,
   );
   const [emulator, ...words] = emulated(root);

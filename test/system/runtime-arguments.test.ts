@@ -8,6 +8,8 @@ import { baseBinary, generatorRuntime } from "../../scripts/build/runtime.ts";
 import { makeExecutable } from "../../scripts/build/sea.ts";
 import { temporaryDirectory } from "../support/processes.ts";
 import { runBare } from "./support/bare-process.ts";
+import { memoryLimit, pretendedGroup } from "./support/memory-limit.ts";
+import { missing } from "./support/requirements.ts";
 
 const root = dirname(dirname(import.meta.dirname));
 
@@ -19,14 +21,20 @@ process.once("SIGUSR1", () => {});
 console.log(JSON.stringify({
   flags: process.execArgv,
   heap: v8.getHeapStatistics().heap_size_limit / memory,
+  constrained: process.constrainedMemory(),
   asset: sea.getAsset("hello", "utf8"),
   words: process.argv.slice(2),
 }));`;
+
+/** Bytes; a whole number of pages. */
+const LIMIT = 300 * 1024 * 1024;
 
 interface Told {
   readonly flags: readonly string[];
   /** The limit of the heap as a part of the memory there is. */
   readonly heap: number;
+  /** What the runtime takes for the limit of the control group, bytes. */
+  readonly constrained: number;
   readonly asset: string;
   readonly words: readonly string[];
 }
@@ -34,11 +42,15 @@ interface Told {
 describe("an executable", () => {
   const directory = temporaryDirectory();
   const output = join(directory, "bin/program");
-  const ask = async (argv: readonly string[], env: Record<string, string> = {}): Promise<Told> => {
-    const { status, stdout, stderr } = await runBare(output, argv, { env });
+  const run = async (program: string, argv: readonly string[], env = {}): Promise<Told> => {
+    const { status, stdout, stderr } = await runBare(program, argv, { env });
     assert.equal(status, 0, stderr);
     return JSON.parse(stdout);
   };
+  const ask = (argv: readonly string[], env: Record<string, string> = {}): Promise<Told> =>
+    run(output, argv, env);
+  const askIn = ([program, ...words]: readonly [string, ...string[]]): Promise<Told> =>
+    run(program, [...words, output]);
 
   before(() => {
     const platform = platformNamed(root);
@@ -75,5 +87,35 @@ describe("an executable", () => {
     const told = await ask(["--node-options=--max-old-space-size-percentage=10", "a"]);
     assert.ok(told.heap < 0.35, `${told.heap} of the memory`);
     assert.deepEqual(told.words, ["a"]);
+  });
+
+  it("gives the heap half of what its control group may have (MemoryMax= of a service)", async (context) => {
+    const limit = memoryLimit(LIMIT);
+    if (typeof limit === "string") return context.skip(limit);
+    context.after(() => limit.done());
+    const { constrained, heap } = await askIn(limit.command);
+    assert.equal(constrained, LIMIT);
+    assert.ok(heap > 0.45 && heap < 0.6, `${heap} of the limit`);
+  });
+
+  for (const [name, group, expected] of [
+    ["a service of systemd", { path: "/system.slice/vernemq.service", max: `${LIMIT}`, high: "max" }, LIMIT],
+    ["a container", { path: "/", max: `${LIMIT}`, high: "max" }, LIMIT],
+    ["a service with MemoryHigh=", { path: "/a/b", max: `${LIMIT}`, high: `${LIMIT / 2}` }, LIMIT / 2],
+  ] as const) {
+    it(`does so in control groups of the second version: ${name}`, {
+      skip: missing({ root: true, commands: ["unshare", "mount"] }),
+    }, async () => {
+      const { constrained, heap } = await askIn(pretendedGroup(group));
+      assert.equal(constrained, expected);
+      assert.ok(heap > 0.45 && heap < 0.65, `${heap} of the limit`);
+    });
+  }
+
+  it("gives it half of the machine's memory in a group without a limit", {
+    skip: missing({ root: true, commands: ["unshare", "mount"] }),
+  }, async () => {
+    const { heap } = await askIn(pretendedGroup({ path: "/", max: "max", high: "max" }));
+    assert.ok(heap > 0.45 && heap < 0.6, `${heap} of the memory`);
   });
 });

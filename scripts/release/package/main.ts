@@ -3,19 +3,15 @@
  * SOURCE_DATE_EPOCH is the time of every file in them; without it that of the last commit.
  */
 
-import { execFileSync } from "node:child_process";
 import { dirname, join, relative } from "node:path";
 import { VERSION } from "../../../src/config/version.ts";
+import { commit } from "../../build/commit.ts";
 import { ensureRelease } from "../../build/release-tree.ts";
 import { makeDeb } from "./deb.ts";
 import type { PackageOptions } from "./package.ts";
 import { makeRpm } from "./rpm.ts";
 
 const root = dirname(dirname(dirname(import.meta.dirname)));
-
-function commitTime(): number {
-  return Number(execFileSync("git", ["-C", root, "log", "-1", "--format=%ct"], { encoding: "utf8" }));
-}
 
 try {
   const { directory } = await ensureRelease(root);
@@ -24,7 +20,7 @@ try {
     tree: directory,
     arch: process.arch === "arm64" ? "arm64" : "x64",
     version: VERSION,
-    epoch: Number(process.env.SOURCE_DATE_EPOCH ?? commitTime()),
+    epoch: commit(root).epoch,
     work: join(root, "_build/package"),
     output: join(root, "_build/packages"),
     compression: process.argv.includes("--fast") ? "fast" : "small",

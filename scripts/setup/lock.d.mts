@@ -1,0 +1,1 @@
+export declare function takeLock(lock: string, waitMs: number): (() => void) | undefined;
