@@ -109,7 +109,14 @@ describe("archives of images", { skip: process.platform === "linux" ? false : "G
   });
 
   it("are an OCI layout in which every digest is right", () => {
-    writeOciArchive(images, "vernemq/vernemq:1.2.3", EPOCH, path("oci.tar"), path("scratch"));
+    const annotations = { "org.opencontainers.image.version": "1.2.3" };
+    writeOciArchive(
+      images,
+      { tag: "vernemq/vernemq:1.2.3", annotations },
+      EPOCH,
+      path("oci.tar"),
+      path("scratch"),
+    );
     const root = unpack(path("oci.tar"));
     assert.deepEqual(JSON.parse(readFileSync(join(root, "oci-layout"), "utf8")), {
       imageLayoutVersion: "1.0.0",
@@ -124,9 +131,11 @@ describe("archives of images", { skip: process.platform === "linux" ? false : "G
     const json = (descriptor: { digest: string; size: number }) => JSON.parse(read(descriptor).toString());
     const [outer] = JSON.parse(readFileSync(join(root, "index.json"), "utf8")).manifests;
     assert.equal(outer.annotations["org.opencontainers.image.ref.name"], "1.2.3");
+    assert.deepEqual(json(outer).annotations, annotations);
     const architectures: string[] = [];
     for (const descriptor of json(outer).manifests) {
       const manifest = json(descriptor);
+      assert.deepEqual(manifest.annotations, annotations);
       assert.equal(json(manifest.config).architecture, descriptor.platform.architecture);
       for (const layer of manifest.layers) read(layer);
       architectures.push(descriptor.platform.architecture);

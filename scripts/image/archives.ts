@@ -70,10 +70,17 @@ export function writeDockerArchive(
   rmSync(scratch, { recursive: true, force: true });
 }
 
+export interface OciNames {
+  /** `repository:version` */
+  readonly tag: string;
+  /** Said of each image and of the index of all. */
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 /** Writes the OCI layout of all architectures as one archive; its layers are compressed. */
 export function writeOciArchive(
   images: readonly Image[],
-  tag: string,
+  { tag, annotations }: OciNames,
   epoch: number,
   output: string,
   scratch: string,
@@ -106,19 +113,20 @@ export function writeOciArchive(
         mediaType: `${TYPE}.manifest.v1+json`,
         config: descriptor("config.v1+json", add(config)),
         layers: layers.map(({ compressed }) => descriptor("layer.v1.tar+gzip", add(compressed))),
+        annotations,
       }),
     );
     return { ...descriptor("manifest.v1+json", manifest), platform: { architecture, os: "linux" } };
   });
   const index = { schemaVersion: 2, mediaType: `${TYPE}.index.v1+json` };
-  const inner = descriptor("index.v1+json", addText(JSON.stringify({ ...index, manifests })));
-  const annotations = {
+  const inner = descriptor("index.v1+json", addText(JSON.stringify({ ...index, manifests, annotations })));
+  const names = {
     "io.containerd.image.name": tag,
     "org.opencontainers.image.ref.name": tag.split(":")[1],
   };
   writeFileSync(
     join(scratch, "index.json"),
-    JSON.stringify({ ...index, manifests: [{ ...inner, annotations }] }),
+    JSON.stringify({ ...index, manifests: [{ ...inner, annotations: names }] }),
   );
   writeFileSync(join(scratch, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
   pack(scratch, epoch, output, ["oci-layout", "index.json", "blobs"]);

@@ -28,12 +28,33 @@ function keys(names: readonly string[]): Record<string, Record<string, never>> {
   return Object.fromEntries(names.map((name) => [name, {}]));
 }
 
+function createdAt({ epoch }: Pick<ImageFacts, "epoch">): string {
+  return new Date(epoch * 1000).toISOString();
+}
+
+/** What registries and tools show of an image: its labels, and the annotations of its manifest and index. */
+export function imageLabels({
+  version,
+  revision,
+  epoch,
+}: Omit<ImageFacts, "architecture">): Readonly<Record<string, string>> {
+  return {
+    "org.opencontainers.image.title": "VerneMQ",
+    "org.opencontainers.image.description": "A durable, very fast MQTT 3.1, 3.1.1 and 5.0 broker",
+    "org.opencontainers.image.licenses": "Apache-2.0",
+    "org.opencontainers.image.version": version,
+    "org.opencontainers.image.created": createdAt({ epoch }),
+    ...(revision !== "" && { "org.opencontainers.image.revision": revision }),
+  };
+}
+
 /** The configuration of the image with these layers and what was done for each, as JSON. */
 export function imageConfig(
-  { architecture, version, revision, epoch }: ImageFacts,
+  facts: ImageFacts,
   layers: readonly { readonly layer: Layer; readonly comment: string }[],
 ): string {
-  const created = new Date(epoch * 1000).toISOString();
+  const { architecture, version } = facts;
+  const created = createdAt(facts);
   const config = {
     User: `${VERNEMQ_UID}:${VERNEMQ_UID}`,
     ExposedPorts: keys(PORTS.map((port) => `${port}/tcp`)),
@@ -53,14 +74,7 @@ export function imageConfig(
     Volumes: keys(VOLUMES),
     WorkingDir: "/vernemq",
     StopSignal: "SIGTERM",
-    Labels: {
-      "org.opencontainers.image.title": "VerneMQ",
-      "org.opencontainers.image.description": "A durable, very fast MQTT 3.1, 3.1.1 and 5.0 broker",
-      "org.opencontainers.image.licenses": "Apache-2.0",
-      "org.opencontainers.image.version": version,
-      "org.opencontainers.image.created": created,
-      ...(revision !== "" && { "org.opencontainers.image.revision": revision }),
-    },
+    Labels: imageLabels(facts),
   };
   return JSON.stringify({
     created,

@@ -14,7 +14,7 @@ import {
 import { dirname, join } from "node:path";
 import { type Image, writeDockerArchive, writeOciArchive } from "./archives.ts";
 import { type ImageArchitecture, layOutBase, VERNEMQ_UID } from "./base-root.ts";
-import { imageConfig } from "./image-config.ts";
+import { imageConfig, imageLabels } from "./image-config.ts";
 import { blobOf, makeLayer } from "./layer.ts";
 
 export interface ImageOptions {
@@ -131,7 +131,7 @@ export async function makeImages(options: ImageOptions): Promise<readonly ImageA
     images.push(image);
   }
   const file = join(output, `vernemq-${version}-oci.tar`);
-  writeOciArchive(images, tag, epoch, file, packing);
+  writeOciArchive(images, { tag, annotations: imageLabels(options) }, epoch, file, packing);
   const all = images.reduce((sum, image) => sum + unpacked(image), 0);
   archives.push({ file, size: statSync(file).size, unpacked: all });
   rmSync(scratch, { recursive: true, force: true });

@@ -4,7 +4,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
-const EMULATOR = "qemu-aarch64-static";
+/** Debian's, which needs no library. */
+export const EMULATOR = "qemu-aarch64-static";
 const SOURCES = "/etc/apt/sources.list.d/debian.sources";
 /** What the runtime is linked with. */
 const PACKAGES = "libc6,libstdc++6,libgcc-s1";

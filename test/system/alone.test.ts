@@ -12,6 +12,9 @@ import { debianRoot, unpackRoot } from "./support/debian-root.ts";
 import { release } from "./support/release.ts";
 import { missing } from "./support/requirements.ts";
 
+/** What lies in the directory before anything runs. */
+const FILES = ["my.acl", "my.conf", "vernemq"];
+const START_MS = 30_000;
 const CLIENTS = missing({ commands: ["mosquitto_pub", "mosquitto_sub"] });
 
 /** A directory with the executable and a configuration. */
@@ -33,8 +36,9 @@ class Alone {
     const port = await freePort();
     writeFileSync(
       join(directory, "my.conf"),
-      `listener.tcp.default = 127.0.0.1:${port}\nallow_anonymous = on\nplugins.vmq_acl = off\n`,
+      `listener.tcp.default = 127.0.0.1:${port}\nallow_anonymous = on\nvmq_acl.acl_file = my.acl\n`,
     );
+    writeFileSync(join(directory, "my.acl"), "topic #\n");
     return new Alone(directory, port);
   }
 
@@ -46,7 +50,7 @@ class Alone {
     const argv = [...this.places, "foreground"];
     const broker = spawn(join(this.directory, "vernemq"), argv, { env: {}, cwd: "/", stdio: "ignore" });
     context.after(() => broker.kill("SIGKILL"));
-    await portOpen(this.port, broker);
+    await portOpen(this.port, broker, START_MS);
     return broker;
   }
 }
@@ -76,7 +80,7 @@ describe("the executable alone in a directory", () => {
     assert.equal((await alone.run(...alone.places, "stop")).stdout, "ok\n");
     const [status] = broker.exitCode === null ? await once(broker, "exit") : [broker.exitCode];
     assert.equal(status, 0);
-    assert.deepEqual(readdirSync(alone.directory).sort(), ["data", "log", "my-run", "my.conf", "vernemq"]);
+    assert.deepEqual(readdirSync(alone.directory).sort(), [...FILES, "data", "log", "my-run"].sort());
   });
 
   it("has the licences inside", async () => {
@@ -89,7 +93,7 @@ describe("the executable alone in a directory", () => {
     assert.match(stdout, /^classic-level \d/m);
     assert.match(stdout, /^Node\.js \d/m);
     assert.deepEqual(await alone.run("version"), { status: 0, stdout: `${VERSION}\n`, stderr: "" });
-    assert.deepEqual(readdirSync(alone.directory).sort(), ["my.conf", "vernemq"]);
+    assert.deepEqual(readdirSync(alone.directory).sort(), FILES);
   });
 
   it("uses its own add-on beside one of another release, and says so", async (context) => {
@@ -105,7 +109,7 @@ describe("the executable alone in a directory", () => {
     broker.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
     });
-    await portOpen(alone.port, broker);
+    await portOpen(alone.port, broker, START_MS);
     assert.match(stderr, /lib\/classic-level\.node belongs to another release; the one inside .* is used/);
     assert.equal((await alone.run(...alone.places, "stop")).stdout, "ok\n");
   });
@@ -135,8 +139,7 @@ describe("the executable alone in a directory", () => {
     const system = await unpackRoot(root);
     context.after(() => removeDirectory(system));
     const alone = await Alone.make();
-    for (const file of ["vernemq", "my.conf"])
-      copyFileSync(join(alone.directory, file), join(system, "srv", file));
+    for (const file of FILES) copyFileSync(join(alone.directory, file), join(system, "srv", file));
     const command = (...argv: string[]): [string, string[]] => [
       "chroot",
       [system, "/srv/vernemq", "--conf", "/srv/my.conf", ...argv],
@@ -146,9 +149,9 @@ describe("the executable alone in a directory", () => {
       stdio: ["ignore", "ignore", "inherit"],
     });
     context.after(() => broker.kill("SIGKILL"));
-    await portOpen(alone.port, broker);
+    await portOpen(alone.port, broker, START_MS);
     assert.equal((await runBare(...command("ping"), {})).stdout, "pong\n");
-    assert.deepEqual(readdirSync(join(system, "srv")).sort(), ["data", "log", "my.conf", "run", "vernemq"]);
+    assert.deepEqual(readdirSync(join(system, "srv")).sort(), [...FILES, "data", "log", "run"].sort());
     broker.kill("SIGTERM");
     const [status] = await once(broker, "exit");
     assert.equal(status, 0);

@@ -21,7 +21,7 @@ export function missing({ root, commands = [], debian }: Requirements): string |
 }
 
 /** The path of a command, undefined if it is not installed. */
-function commandPath(command: string): string | undefined {
+export function commandPath(command: string): string | undefined {
   const folders = [
     ...(process.env.PATH ?? "").split(delimiter),
     "/usr/sbin",
