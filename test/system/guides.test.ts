@@ -126,9 +126,9 @@ describe("the install guides", { skip }, () => {
       { command: "tar -xzf vernemq-VERSION-linux-x64.tar.gz" },
       { command: "cd vernemq-VERSION-linux-x64" },
       { command: "bin/vernemq start" },
-      { command: "bin/vernemq ping", prints: /^pong$/ },
+      { command: "bin/vernemq ping", prints: /^pong$/m },
       { command: "bin/vmq-admin session show" },
-      { command: "bin/vernemq stop", prints: /^ok$/ },
+      { command: "bin/vernemq stop", prints: /^ok$/m },
       { command: "bin/vmq-passwd -c etc/vmq.passwd ada", typed: ["...", "..."] },
       { command: "bin/vernemq start" },
       {
