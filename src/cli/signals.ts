@@ -19,8 +19,9 @@ export const processSignals: SignalSource = {
       told = true;
       listener(signal);
     };
-    const early = rememberedStop();
     process.on("SIGTERM", stop).on("SIGINT", stop);
+    // Not before: one that is on its way would be lost with the last listener.
+    const early = rememberedStop();
     if (early !== undefined) stop(early);
     return () => process.off("SIGTERM", stop).off("SIGINT", stop);
   },
