@@ -161,7 +161,8 @@ export class TopicTable implements TopicSource {
     let depth = 1;
     for (let i = start; i < end; i++) if (buffer[i] === SLASH) depth++;
     const topic = this.make(buffer.toString("utf8", start, end), buffer, start, end, depth);
-    if (this.hasRoom(1 / 2) && this.worthKeeping(hash)) this.insert(topic, hash);
+    // Who reads many retained messages is rarely the only one to do so: they need not have come before.
+    if (this.hasRoom(1 / 2)) this.insert(topic, hash);
     return topic;
   }
 
