@@ -3,7 +3,7 @@ import type { Timed, TimerWheel } from "../clock/timer-wheel.ts";
 import type { Peer } from "../session/peer.ts";
 import type { ByteStream, MessageStream, StreamReceiver } from "./byte-stream.ts";
 import type { Intake, IntakeStage } from "./intake-stage.ts";
-import { observeSocket, readSocket, stopReadingSocket } from "./socket-events.ts";
+import { forgetSocket, observeSocket, readSocket, stopReadingSocket } from "./socket-events.ts";
 import { receiveFrom, type SocketWays, socketStream } from "./socket-stream.ts";
 
 /** Who has let connections in and hears what became of them. Each arrival ends with one of these calls. */
@@ -72,6 +72,7 @@ export class Arrival implements Intake, StreamReceiver, Timed {
 
   wrap(socket: Socket): void {
     this.#wrapped = true;
+    forgetSocket(this.#socket);
     this.#socket = socket;
     observeSocket(socket, this);
   }

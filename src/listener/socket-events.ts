@@ -18,6 +18,11 @@ export function handOver(socket: Socket, receiver: StreamReceiver): void {
   receivers.set(socket, receiver);
 }
 
+/** Nobody hears of an observed socket any more; its errors still end it alone. */
+export function forgetSocket(socket: Socket): void {
+  receivers.delete(socket);
+}
+
 /** Bytes of 'data' events go to the receiver. Sockets with a static read buffer need no such thing. */
 export function readSocket(socket: Socket): void {
   socket.on("data", onData);

@@ -234,6 +234,34 @@ describe("without a proxy where one is expected", {
     );
   });
 
+  test("a header that is none, too long or malformed ends the connection, with one line in the log", async () => {
+    const signature = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");
+    const version2 = (...rest: number[]): Buffer => Buffer.concat([signature, Buffer.from(rest)]);
+    for (const [bytes, reason] of [
+      ["PROXY TCP9 192.0.2.1 192.0.2.2 1 2\r\n", /neither of TCP4 nor TCP6/],
+      ["PROXY TCP4 192.0.2.999 192.0.2.2 1 2\r\n", /no TCP4 address/],
+      [`PROXY TCP4 ${"1".repeat(200)}`, /without an end within 107 bytes/],
+      [version2(0x31, 0x11, 0, 12), /version 3 in the format of version 2/],
+      [version2(0x21, 0x11, 0, 4, 1, 2, 3, 4), /too short for its addresses/],
+      [version2(0x21, 0x11, 0xff, 0xff), /version 2 of 65551 bytes, more than 8192/],
+    ] as const) {
+      const before = broker.log().length;
+      const socket = connect(ports.named, "127.0.0.1");
+      const source = once(socket, "connect").then(() => socket.localPort);
+      const client = RawClient.over(socket);
+      socket.write(bytes);
+      await client.ended();
+      await broker.logged(new RegExp(`listener named refuses 127.0.0.1:${await source}: PROXY header: `));
+      const lines = broker
+        .log()
+        .slice(before)
+        .split("\n")
+        .filter((line) => line.includes("refuses"));
+      assert.equal(lines.length, 1, lines.join("\n"));
+      assert.match(lines[0] ?? "", reason);
+    }
+  });
+
   test("a client cannot give itself a name by headers", async () => {
     const liar = new WebSocket(`ws://127.0.0.1:${ports.authorised}/mqtt`, ["mqtt"], {
       localAddress: CLIENT,

@@ -441,44 +441,6 @@ test(
   },
 );
 
-test("a staple is handed to those who ask for one", options, async () => {
-  const { cert } = pki.server;
-  const request = join(directory, "ocsp.req");
-  const ocspFile = join(directory, "ocsp.der");
-  const { root } = pki;
-  const index = join(root.directory, "index.txt");
-  await run("openssl", ["ocsp", "-issuer", root.cert, "-cert", cert, "-reqout", request, "-no_nonce"]);
-  await run("openssl", [
-    "ocsp",
-    "-index",
-    index,
-    "-CA",
-    root.cert,
-    "-rsigner",
-    root.cert,
-    "-rkey",
-    root.key,
-    "-reqin",
-    request,
-    "-respout",
-    ocspFile,
-    "-ndays",
-    "7",
-  ]);
-  const port = await freePort();
-  await using stapling = await startBroker({
-    configuration: [
-      `listener.ssl.s = 127.0.0.1:${port}`,
-      `listener.ssl.s.certfile = ${cert}`,
-      `listener.ssl.s.keyfile = ${pki.server.key}`,
-      `listener.ssl.s.ocspfile = ${ocspFile}`,
-    ],
-  });
-  assert.ok(stapling.pid > 0);
-  assert.match(await sClient(port, "-status"), /OCSP Response Status: successful[\s\S]*Cert Status: good/);
-  assert.match(await sClient(port), /Verify return code: 0 \(ok\)/);
-});
-
 async function subjectOf(port: number): Promise<string> {
   const given: ConnectionOptions = {
     port,

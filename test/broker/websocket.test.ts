@@ -1,10 +1,12 @@
 /** Other people's WebSocket clients: MQTT.js in this process, and in a browser. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import mqtt from "mqtt";
+import { WebSocket } from "ws";
 import { type Broker, startBroker } from "../support/broker.ts";
 import { runInBrowser, without } from "../support/front-servers.ts";
 import { makePki } from "../support/pki.ts";
@@ -19,6 +21,8 @@ const directory = temporaryDirectory();
 const pki = makePki(directory);
 let broker: Broker;
 const ports = { ws: 0, wss: 0 };
+/** Bytes of a message. */
+const MOST = 100_000;
 
 before(async () => {
   if (oursOnly !== false) return;
@@ -26,6 +30,7 @@ before(async () => {
   ports.wss = await freePort();
   broker = await startBroker({
     configuration: [
+      `max_ws_frame_size = ${MOST}`,
       `listener.ws.default = 127.0.0.1:${ports.ws}`,
       "listener.ws.allowed_protocol_versions = 3,4,5",
       `listener.wss.default = 127.0.0.1:${ports.wss}`,
@@ -76,6 +81,88 @@ test("connections over WebSocket are counted", options, async () => {
   assert.match(stdout, /gauge\.active_mqtt_connections = 0\n/);
   await client.disconnect();
 });
+
+/** A WebSocket of the broker's, and what comes over it. */
+async function openWebSocket(kind: keyof typeof ports, protocols = ["mqtt"]) {
+  const webSocket = new WebSocket(`${kind}://127.0.0.1:${ports[kind]}/mqtt`, protocols, {
+    rejectUnauthorized: false,
+  });
+  let got = Buffer.alloc(0);
+  webSocket.on("message", (data: Buffer, isBinary: boolean) => {
+    assert.ok(isBinary);
+    got = Buffer.concat([got, data]);
+  });
+  const closed = new Promise<number>((resolve) => webSocket.on("close", resolve));
+  webSocket.on("error", () => {});
+  await once(webSocket, "open");
+  const received = async (hex: string): Promise<void> => {
+    while (!got.toString("hex").startsWith(hex)) {
+      assert.ok(webSocket.readyState === WebSocket.OPEN, got.toString("hex"));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    got = got.subarray(hex.length / 2);
+  };
+  return { webSocket, closed, received };
+}
+
+const CONNECT = Buffer.from("100c00044d5154540402003c0000", "hex");
+const CONNACK = "20020000";
+const PINGREQ = Buffer.from("c000", "hex");
+const PINGRESP = "d000";
+
+for (const kind of ["ws", "wss"] as const) {
+  test(`packets and frames have nothing to do with each other over ${kind}`, options, async () => {
+    const { webSocket, received, closed } = await openWebSocket(kind, ["foo", "mqttv3.1"]);
+    assert.deepEqual([webSocket.protocol, webSocket.extensions], ["mqttv3.1", ""]);
+    // All in one frame, with the beginning of the next packet.
+    webSocket.send(Buffer.concat([CONNECT, PINGREQ, PINGREQ, PINGREQ.subarray(0, 1)]));
+    await received(CONNACK + PINGRESP + PINGRESP);
+    webSocket.send(PINGREQ.subarray(1));
+    await received(PINGRESP);
+    // Byte by byte, in frames and in fragments of one, with a ping in between.
+    const subscribe = Buffer.from(`8208${"0001"}0003${"612f62"}00`, "hex");
+    for (const byte of subscribe) webSocket.send(Buffer.from([byte]));
+    await received("9003000100");
+    const publish = Buffer.from("30070003612f626869", "hex");
+    const pong = once(webSocket, "pong");
+    for (const [i, byte] of publish.entries()) {
+      webSocket.send(Buffer.from([byte]), { binary: true, fin: i === publish.length - 1 });
+      if (i === 3) webSocket.ping("are you there");
+    }
+    await received(publish.toString("hex"));
+    const [answer] = await pong;
+    assert.equal(String(answer), "are you there");
+    webSocket.close(1000);
+    assert.equal(await closed, 1000);
+  });
+
+  test(`what MQTT over ${kind} does not allow ends the connection with its code`, options, async () => {
+    const text = await openWebSocket(kind);
+    text.webSocket.send(CONNECT.toString("latin1"));
+    assert.equal(await text.closed, 1003);
+    const large = await openWebSocket(kind);
+    large.webSocket.send(CONNECT);
+    await large.received(CONNACK);
+    large.webSocket.send(Buffer.alloc(MOST + 1));
+    assert.equal(await large.closed, 1009);
+    await broker.logged(/WebSocket: a message of more than 100000 bytes/);
+    // Of the same size in two frames, which may be.
+    const split = await openWebSocket(kind);
+    split.webSocket.send(CONNECT);
+    await split.received(CONNACK);
+    const payload = Buffer.alloc(MOST);
+    const size = 3 + payload.length;
+    const publish = Buffer.concat([
+      Buffer.from([0x30, 0x80 | (size & 127), 0x80 | ((size >> 7) & 127), size >> 14, 0, 1, 0x74]),
+      payload,
+    ]);
+    split.webSocket.send(publish.subarray(0, MOST));
+    split.webSocket.send(Buffer.concat([publish.subarray(MOST), PINGREQ]));
+    await split.received(PINGRESP);
+    split.webSocket.close();
+    await split.closed;
+  });
+}
 
 describe("a browser", browser, () => {
   const bundle = join(

@@ -34,6 +34,8 @@ export interface Pki {
   readonly namelessClient: Credentials;
   /** Signed by itself. */
   readonly selfSigned: Credentials;
+  /** Revokes nobody: made before. */
+  readonly emptyCrl: string;
   /** Revokes `revokedClient`. */
   readonly crl: string;
   /** The same, but outdated. */
@@ -52,6 +54,7 @@ export function makePki(directory: string): Pki {
   const deepClient = between.issue("deep-client");
   writeFileSync(deepClient.cert, readFileSync(deepClient.cert, "utf8") + readFileSync(between.cert, "utf8"));
   const revokedClient = root.issue("revoked-client");
+  const emptyCrl = root.revocationList("empty.crl");
   root.revoke(revokedClient);
   return {
     directory,
@@ -70,6 +73,7 @@ export function makePki(directory: string): Pki {
     strangeClient: other.issue("strange-client"),
     namelessClient: root.issue("nameless", { subject: "/O=Nobody" }),
     selfSigned: selfSigned(directory),
+    emptyCrl,
     crl: root.revocationList(),
     outdatedCrl: root.revocationList("outdated.crl", new Date(Date.now() - 2 * DAY)),
   };

@@ -91,6 +91,7 @@ export class WebSocketStage implements IntakeStage {
       arrival.peer = forwarded.peer;
     }
     const largest = Math.min(this.#messageLimits.webSocketMessage, LARGEST_MESSAGE);
+    this.#arrivals.delete(socket);
     arrival.openStream((below) => {
       const stream = new WebSocketStream(below, head, largest);
       const response = Buffer.from(upgradeResponse(request), "latin1");
