@@ -37,9 +37,8 @@ class DirectSocket extends HandleStream {
       return;
     }
     this.writableLength += bytes.length;
-    const oncomplete = (status: number): void => this.#completed(block, bytes.length, status);
-    // The request keeps the bytes from the garbage collector.
-    Object.assign(request, { buffer: bytes, oncomplete });
+    request.oncomplete = (status) => this.#completed(block, bytes.length, status);
+    request.buffer = bytes;
   }
 
   end(): void {

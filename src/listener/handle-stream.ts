@@ -1,12 +1,9 @@
 import type { Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
 import type { ByteStream, StreamReceiver } from "./byte-stream.ts";
-import { handleOf, isReadHandle, type ReadHandle, type WriteHandle } from "./socket-handle.ts";
+import { handleOf, isReadHandle, READING, type ReadHandle, type WriteHandle } from "./socket-handle.ts";
 import { staticReadBuffer } from "./static-read.ts";
 import type { StreamState } from "./stream-state.ts";
-
-/** Where a handle that reads past its socket has its `StaticReading`. */
-const READING = Symbol("reading");
 
 /** A socket as a stream of bytes that works with the socket's handle: what its kinds have in common. */
 export abstract class HandleStream implements ByteStream {
@@ -34,8 +31,7 @@ export abstract class HandleStream implements ByteStream {
   readStatically(receiver: StreamReceiver): boolean {
     const handle = handleOf(this.socket);
     if (!isReadHandle(handle) || this.socket.readableLength > 0) return false;
-    const reading = new StaticReading(this.socket, receiver, this.state, handle.onread);
-    if (!Reflect.set(handle, READING, reading)) return false;
+    handle[READING] = new StaticReading(this.socket, receiver, this.state, handle.onread);
     handle.useUserBuffer(staticReadBuffer());
     handle.onread = onRead;
     this.#reading = handle;
@@ -94,7 +90,7 @@ class StaticReading {
     this.#ordinary = ordinary;
   }
 
-  read(handle: object, bytes: unknown): unknown {
+  read(handle: ReadHandle, bytes: unknown): unknown {
     const length = this.#state.bytesRead();
     if (length <= 0) return Reflect.apply(this.#ordinary, handle, [bytes]);
     if (!this.#socket.destroyed) this.#receiver.received(staticReadBuffer(), 0, length);
@@ -103,7 +99,7 @@ class StaticReading {
 }
 
 /** What the runtime calls with the handle as `this`. */
-function onRead(this: object, bytes: unknown): unknown {
-  const reading: unknown = Reflect.get(this, READING);
+function onRead(this: ReadHandle, bytes: unknown): unknown {
+  const reading = this[READING];
   return reading instanceof StaticReading ? reading.read(this, bytes) : undefined;
 }

@@ -5,6 +5,9 @@ import type { Socket } from "node:net";
  * first whether it is as expected, and leaves it alone if not.
  */
 
+/** Where a handle has what reads past its socket. */
+export const READING: unique symbol = Symbol("reading");
+
 /** The part of a handle that writes: 0 or a negative error number. */
 export interface WriteHandle {
   writeBuffer(request: object, bytes: Uint8Array): number;
@@ -21,7 +24,9 @@ export interface ReadHandle {
   /** From now on every read goes into `buffer`. */
   useUserBuffer(buffer: Uint8Array): void;
   /** Called after every read, and at the end. */
-  onread: (this: object, bytes: unknown) => unknown;
+  onread: (this: ReadHandle, bytes: unknown) => unknown;
+  /** For whoever reads past the socket. */
+  [READING]?: object;
 }
 
 /** The handle of a socket, whatever it is. */

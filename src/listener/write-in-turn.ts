@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { giveBlock } from "./block-pool.ts";
 import { HandleStream } from "./handle-stream.ts";
 import { handleOf, isWriteHandle } from "./socket-handle.ts";
-import { streamState } from "./stream-state.ts";
+import { streamState, type WriteRequest } from "./stream-state.ts";
 
 /** The end of a block that waits for the write before it. */
 interface Waiting {
@@ -73,11 +73,11 @@ class TurnSocket extends HandleStream {
     for (const { block } of waiting) giveBlock(block);
   }
 
-  #request(size: number): object {
+  #request(size: number): WriteRequest {
     this.#underWay = size;
     const request = this.state.makeRequest();
-    Reflect.set(request, "oncomplete", onComplete);
-    Reflect.set(request, "owner", this);
+    request.oncomplete = onComplete;
+    request.owner = this;
     return request;
   }
 
@@ -94,8 +94,8 @@ class TurnSocket extends HandleStream {
 }
 
 /** What the runtime calls with the request as `this`. */
-function onComplete(this: object, status: number): void {
-  const owner: unknown = Reflect.get(this, "owner");
+function onComplete(this: WriteRequest, status: number): void {
+  const { owner } = this;
   if (owner instanceof TurnSocket) owner.completed(status);
 }
 
