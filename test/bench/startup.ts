@@ -13,6 +13,7 @@ import { connect, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureRelease } from "../../scripts/build/release-tree.ts";
+import { ask } from "../support/http.ts";
 import { freePort, temporaryDirectory } from "../support/processes.ts";
 
 const { values } = parseArgs({
@@ -26,11 +27,11 @@ const rounds = Number(values.rounds);
 const root = dirname(dirname(import.meta.dirname));
 const executable = values.executable ?? (await ensureRelease(root)).executable;
 const directory = temporaryDirectory("vernemq-startup-");
-const port = await freePort();
+const [port, httpPort] = [await freePort(), await freePort()];
 mkdirSync(join(directory, "etc"));
 writeFileSync(
   join(directory, "etc/vernemq.conf"),
-  `listener.tcp.default = 127.0.0.1:${port}\nallow_anonymous = on\nlog.console = off\n`,
+  `listener.tcp.default = 127.0.0.1:${port}\nlistener.http.default = 127.0.0.1:${httpPort}\nallow_anonymous = on\nlog.console = off\n`,
 );
 writeFileSync(join(directory, "etc/vmq.acl"), "topic #\n");
 
@@ -128,13 +129,18 @@ async function subscribe(session: number): Promise<void> {
 }
 
 const empty: number[] = [];
+const healthy: number[] = [];
 for (let round = 0; round < rounds; round++) {
   rmSync(join(directory, "data"), { recursive: true, force: true });
   const { child, milliseconds } = await start();
   empty.push(milliseconds);
+  const asked = performance.now();
+  await ask(httpPort, "/health");
+  healthy.push(performance.now() - asked);
   await stop(child);
 }
 report("exec to accepting, no data", empty);
+report("first answer over HTTP after that", healthy);
 
 const subscriptions = Number(values.subscriptions);
 const { child: running } = await start();

@@ -52,7 +52,7 @@ it("the arm64 executable serves, answers and stops", {
   const port = await freePort();
   writeFileSync(
     join(directory, "etc/conf.d/test.conf"),
-    `listener.tcp.default = 127.0.0.1:${port}\nallow_anonymous = on\n`,
+    `listener.tcp.default = 127.0.0.1:${port}\nlistener.http.default = 127.0.0.1:${await freePort()}\nallow_anonymous = on\n`,
   );
   const broker = spawn(emulator, [...words, executable, "foreground"], { stdio: "ignore", env: {} });
   context.after(() => broker.kill("SIGKILL"));

@@ -13,6 +13,7 @@ import {
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { VERSION } from "../../src/config/version.ts";
+import { ask } from "../support/http.ts";
 import { freePort, temporaryDirectory } from "../support/processes.ts";
 import { type Finished, runBare } from "./support/bare-process.ts";
 import { copyRelease, release } from "./support/release.ts";
@@ -20,23 +21,25 @@ import { missing } from "./support/requirements.ts";
 
 const MOSQUITTO = { skip: missing({ commands: ["mosquitto_pub", "mosquitto_sub"] }) };
 
-/** A release with a listener on a free port. */
+/** A release with listeners on free ports. */
 class Installed {
   directory: string;
   readonly port: number;
+  readonly httpPort: number;
 
-  constructor(directory: string, port: number) {
+  constructor(directory: string, port: number, httpPort: number) {
     this.directory = directory;
     this.port = port;
+    this.httpPort = httpPort;
     writeFileSync(
       join(directory, "etc/conf.d/test.conf"),
-      `listener.tcp.default = 127.0.0.1:${port}\nallow_anonymous = on\n`,
+      `listener.tcp.default = 127.0.0.1:${port}\nlistener.http.default = 127.0.0.1:${httpPort}\nallow_anonymous = on\n`,
     );
   }
 
   static async make(directory = join(temporaryDirectory(), "vernemq")): Promise<Installed> {
     await copyRelease(directory);
-    return new Installed(directory, await freePort());
+    return new Installed(directory, await freePort(), await freePort());
   }
 
   run(command: string, argv: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
@@ -92,6 +95,8 @@ describe("the release", () => {
     await installed.start();
     await installed.expect("vernemq", ["ping"], "pong\n");
     await installed.expect("vernemq", ["start"], "", 1);
+    assert.equal((await ask(installed.httpPort, "/health")).body, '{"status":"OK"}');
+    assert.match((await ask(installed.httpPort, "/metrics")).body, /^vernemq_socket_open\{/m);
     const subscribed = mosquitto("mosquitto_sub", installed, [
       "-t",
       "a/+",

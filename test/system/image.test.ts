@@ -7,6 +7,7 @@ import { connectAsync } from "mqtt";
 import { makeImages } from "../../scripts/image/image.ts";
 import { VERSION } from "../../src/config/version.ts";
 import { Authority } from "../support/certificates.ts";
+import { ask } from "../support/http.ts";
 import { freePort, portOpen, temporaryDirectory } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { NO_PODMAN, Podman } from "./support/podman.ts";
@@ -41,6 +42,7 @@ describe("the container image", { skip: SKIP }, () => {
   interface Container {
     readonly name: string;
     readonly port: number;
+    readonly httpPort: number;
     log(): Promise<string>;
   }
 
@@ -54,12 +56,15 @@ describe("the container image", { skip: SKIP }, () => {
     env: Readonly<Record<string, string>> = {},
     ...options: string[]
   ): Promise<Container> {
-    const [port, webSocketPort] = [await freePort(), await freePort()];
+    const [port, webSocketPort, httpPort] = [await freePort(), await freePort(), await freePort()];
     const name = `test-${names++}`;
     const all = {
       DOCKER_IP_ADDRESS: "127.0.0.1",
       DOCKER_VERNEMQ_LISTENER__TCP__DEFAULT: `127.0.0.1:${port}`,
       DOCKER_VERNEMQ_LISTENER__WS__DEFAULT: `127.0.0.1:${webSocketPort}`,
+      // The one of the shipped file and the container's own: with one address they are one.
+      DOCKER_VERNEMQ_LISTENER__HTTP__DEFAULT: `127.0.0.1:${httpPort}`,
+      DOCKER_VERNEMQ_LISTENER__HTTP__METRICS: `127.0.0.1:${httpPort}`,
       ...env,
     };
     context.after(() => podman.run("rm", "--force", "--time", "0", "--volumes", name));
@@ -77,7 +82,7 @@ describe("the container image", { skip: SKIP }, () => {
       const { stdout, stderr } = await podman.run("logs", name);
       return stdout + stderr;
     };
-    return { name, port, log };
+    return { name, port, httpPort, log };
   }
 
   async function serving(container: Container): Promise<Container> {
@@ -120,6 +125,7 @@ describe("the container image", { skip: SKIP }, () => {
     await client.subscribe("t", 1);
     await client.publish("t", "hello", { qos: 1 });
     await client.receive({ payload: "hello" });
+    assert.equal((await ask(container.httpPort, "/health")).body, '{"status":"OK"}');
     const exec = (...argv: string[]): Promise<string> => podman.expect("exec", container.name, ...argv);
     assert.equal(await exec("vernemq", "ping"), "pong");
     assert.equal(await exec("vernemq", "version"), VERSION);
