@@ -3,6 +3,7 @@ import type { Clock } from "../clock/clock.ts";
 import type { TimerWheel } from "../clock/timer-wheel.ts";
 import type { ListenerKind } from "../config/schema/listener/kind.ts";
 import type { Address } from "../config/type/address.ts";
+import type { SocketOptions } from "../config/type/socket-options.ts";
 import type { Logger } from "../log/logger.ts";
 import type { Counters } from "../metrics/counters.ts";
 import { Metric } from "../metrics/metric.ts";
@@ -16,12 +17,16 @@ import { LOCAL_PEER, SocketPeer } from "./socket-peer.ts";
 import type { SocketWays } from "./socket-stream.ts";
 import type { TlsDirectory } from "./tls/tls-directory.ts";
 
+/** After how long without traffic a peer is probed, milliseconds. */
+const PROBE_AFTER = 60_000;
+
 /** How a listener treats its connections, whatever is spoken on them. */
 export interface GuardedListenerOptions extends Omit<ListeningPlace, "port"> {
   readonly name: string;
   readonly kind: ListenerKind;
   /** Infinity for no limit. */
   readonly maxConnections: number;
+  readonly socketOptions: SocketOptions;
   /** What comes between accepting and speaking. */
   readonly stages: readonly IntakeStage[];
 }
@@ -227,7 +232,15 @@ export abstract class GuardedListener implements Listener, ArrivalOwner {
       return;
     }
     this.#accepted++;
+    this.#adjust(socket);
     this.welcome(socket, ways, peer);
+  }
+
+  /** Sockets come without delay of small packets, and without probes. */
+  #adjust(socket: Socket): void {
+    const { keepAlive, noDelay } = this.#options.socketOptions;
+    if (keepAlive) socket.setKeepAlive(true, PROBE_AFTER);
+    if (!noDelay) socket.setNoDelay(false);
   }
 
   #arrivalLeft(arrival: Arrival): void {

@@ -91,6 +91,7 @@ export async function startListener(
       address: { kind: "ip", host: "127.0.0.1", family: 4, port: 0 },
       ipv6Only: false,
       unixSocketMode: undefined,
+      socketOptions: { keepAlive: false, noDelay: true },
       maxConnections: Number.POSITIVE_INFINITY,
       writeLimit: 64 * 1024,
       direct: true,

@@ -1,4 +1,5 @@
 import type { ListenerConfiguration } from "../config/listeners.ts";
+import type { SocketOptions } from "../config/type/socket-options.ts";
 import { HttpListener } from "../http/http-listener.ts";
 import { chooseModules } from "../http/module-choice.ts";
 import type { NodeView } from "../http/node-view.ts";
@@ -9,12 +10,14 @@ import { httpStages } from "../listener/kinds.ts";
 export class HttpListeners {
   readonly #services: GuardedListenerServices;
   readonly #view: NodeView;
+  readonly #socketOptions: SocketOptions;
   /** What has been said about modules. */
   readonly #said = new Set<string>();
 
-  constructor(services: GuardedListenerServices, view: NodeView) {
+  constructor(services: GuardedListenerServices, view: NodeView, socketOptions: SocketOptions) {
     this.#services = services;
     this.#view = view;
+    this.#socketOptions = socketOptions;
   }
 
   /** Undefined when that kind does not speak HTTP. Nothing is opened yet. */
@@ -41,7 +44,16 @@ export class HttpListeners {
       });
     };
     return new HttpListener(
-      { name, kind, address, ipv6Only, unixSocketMode, maxConnections, stages },
+      {
+        name,
+        kind,
+        address,
+        ipv6Only,
+        unixSocketMode,
+        socketOptions: this.#socketOptions,
+        maxConnections,
+        stages,
+      },
       { ...services, makeServer },
     );
   }

@@ -68,7 +68,8 @@ export class Listeners {
     this.#services = { ...services, limits, guard: this.guard };
     // Counted apart, so that clients of MQTT never keep a health check out.
     const httpGuard = new ConnectionGuard(httpGuardLimits(configuration), counters, now);
-    this.#http = new HttpListeners({ ...services, guard: httpGuard }, this.#view());
+    const socketOptions = configuration.get("tcp_listen_options");
+    this.#http = new HttpListeners({ ...services, guard: httpGuard }, this.#view(), socketOptions);
     this.#shared = {
       settings,
       registry,
@@ -273,6 +274,7 @@ export class Listeners {
         address: listener.address,
         ipv6Only,
         unixSocketMode: listener.unixSocketMode,
+        socketOptions: configuration.get("tcp_listen_options"),
         maxConnections: listener.maxConnections,
         writeLimit: configuration.get("max_write_buffer"),
         direct: configuration.get("static_read_buffer"),

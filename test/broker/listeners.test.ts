@@ -1,6 +1,6 @@
 /** Listeners of several kinds of addresses, from the configuration and by command. */
 import assert from "node:assert/strict";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
@@ -13,6 +13,26 @@ import { openUnixWebSocket } from "../support/transport.ts";
 const noIpv6 = !Object.values(networkInterfaces()).some((each) =>
   each?.some(({ address }) => address === "::1"),
 );
+
+describe("tcp_listen_options", {
+  skip: oursOnly || (process.platform === "linux" ? false : "reads /proc"),
+}, () => {
+  const suite = new BrokerUnderTest({
+    configuration: {
+      allow_anonymous: "on",
+      tcp_listen_options: "[{nodelay, true}, {keepalive, true}, {send_timeout, 30000}]",
+    },
+  });
+
+  test("connections without traffic are probed", async () => {
+    const client = await suite.connect();
+    await client.subscribe("t");
+    const port = suite.port.toString(16).toUpperCase().padStart(4, "0");
+    // Local address, remote address, state 01 (established), queues, timer 02 (keep-alive) and when it is due.
+    const probed = new RegExp(`:${port} \\S+ 01 \\S+ 02:`);
+    while (!probed.test(readFileSync("/proc/net/tcp", "utf8")));
+  });
+});
 
 describe("listeners", { skip: oursOnly }, async () => {
   const directory = temporaryDirectory();

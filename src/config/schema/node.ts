@@ -1,6 +1,7 @@
 import { compatibility, later, option, optional } from "../option.ts";
 import { byteSize, integer } from "../type/number.ts";
 import { directory, directoryOrOff } from "../type/path.ts";
+import { socketOptions } from "../type/socket-options.ts";
 import { flag, string, word } from "../type/text.ts";
 
 const CLUSTER = later("the cluster");
@@ -61,11 +62,10 @@ export const node = {
     status: compatibility("fan-out is not split into parts"),
   }),
   tcp_listen_options: option(
-    string,
+    socketOptions,
     "[{nodelay, true}, {linger, {true, 0}}, {send_timeout, 30000}, {send_timeout_close, true}]",
     {
-      doc: "Options of all listening sockets, as an Erlang term.",
-      status: compatibility("the broker chooses its socket options itself; see buffer_sizes of a listener"),
+      doc: "Options of the sockets of all listeners, as an Erlang term. {keepalive, true} has the system probe connections after a minute without traffic, and ends those whose peer does not answer. {nodelay, false} lets small packets wait for each other. Other options have no effect.",
     },
   ),
 };
