@@ -1,4 +1,5 @@
 import { totalmem } from "node:os";
+import { isSea } from "node:sea";
 import { getHeapSpaceStatistics, getHeapStatistics } from "node:v8";
 
 const MIB = 1024 * 1024;
@@ -19,7 +20,9 @@ export function youngReserve(flags: readonly string[], limit: number): number {
 }
 
 const heapLimit = getHeapStatistics().heap_size_limit;
-const runtimeFlags = [...(process.env.NODE_OPTIONS ?? "").split(/\s+/), ...process.execArgv];
+/** The executable does not heed the variable. */
+const environmentFlags = isSea() ? [] : (process.env.NODE_OPTIONS ?? "").split(/\s+/);
+const runtimeFlags = [...environmentFlags, ...process.execArgv];
 const oldLimit = heapLimit - youngReserve(runtimeFlags, heapLimit);
 
 /**
