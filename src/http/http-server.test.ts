@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { connect, createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
+import fc from "fast-check";
 import { type Logger, silentLogger } from "../log/logger.ts";
 import type { Route } from "./http-module.ts";
 import { HttpServer } from "./http-server.ts";
@@ -43,8 +44,8 @@ async function start(context: TestContext) {
   });
   const address = listening.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
-  /** Sends bytes; resolves to all that comes until the connection is closed. */
-  const exchange = async (...parts: readonly string[]): Promise<string> => {
+  /** Sends bytes, and with `end` that no more follow; resolves to all that comes until the connection is closed. */
+  const send = async (parts: readonly (string | Uint8Array)[], end: boolean): Promise<string> => {
     const socket = connect({ port, host: "127.0.0.1" });
     let text = "";
     socket.on("data", (chunk: Buffer) => {
@@ -52,10 +53,12 @@ async function start(context: TestContext) {
     });
     socket.on("error", () => {});
     for (const part of parts) socket.write(part);
+    if (end) socket.end();
     await new Promise((resolve) => socket.once("close", resolve));
     return text;
   };
-  return { server, exchange, crashes, port };
+  const exchange = async (...parts: readonly string[]): Promise<string> => await send(parts, false);
+  return { server, send, exchange, crashes, port };
 }
 
 describe("HttpServer", () => {
@@ -105,6 +108,25 @@ describe("HttpServer", () => {
       /^HTTP\/1\.1 200 OK/,
     );
     assert.equal(await exchange("CONNECT host:1 HTTP/1.1\r\nHost: x\r\n\r\n"), "");
+  });
+
+  it("goes on, whatever comes", async (context) => {
+    const { send, exchange } = await start(context);
+    const line = fc.constantFrom(
+      "",
+      "GET /hello HTTP/1.1\r\n",
+      "POST /hello HTTP/1.1\r\nHost: x\r\n",
+      "PRI * HTTP/2.0\r\n",
+    );
+    const request = fc.tuple(line, fc.uint8Array({ maxLength: 300 }));
+    await fc.assert(
+      fc.asyncProperty(fc.array(request, { minLength: 20, maxLength: 20 }), async (requests) => {
+        await Promise.all(requests.map(async (parts) => await send(parts, true)));
+        const answer = await exchange("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        assert.match(answer, /^HTTP\/1\.1 200 OK/);
+      }),
+      { numRuns: 5 },
+    );
   });
 
   it("ends idle connections when it ends, and others after their answer", async (context) => {
