@@ -12,7 +12,8 @@ export interface Suite {
 }
 
 /** Black-box files that run over every transport: what they test depends on how bytes come and go. */
-const TRANSPORT_FILES = /^test\/broker\/(connect|publish|keepalive|flow-control|will)\.test\.ts$/;
+const TRANSPORT_FILES =
+  /^test\/broker\/(connect|publish|keepalive|flow-control|will|limits|session|retained|lifecycle|enhanced-authentication)\.test\.ts$/;
 /** The transports beside TCP. */
 const TRANSPORTS = ["unix", "ssl", "ws", "wss"];
 

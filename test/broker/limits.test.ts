@@ -139,23 +139,27 @@ describe("listener.max_connections", { skip: oursOnly }, () => {
   const suite = new BrokerUnderTest({ configuration: { "listener.max_connections": 2 } });
 
   test("a third client does not get in while two are there", async () => {
+    /** Over TLS and WebSocket whoever is turned away does not come as far as MQTT. */
+    const opened = async () => {
+      const client = await suite.open().catch(() => undefined);
+      client?.sendConnect({ clientId: suite.name("c") });
+      return client;
+    };
     /** A place that was freed may be given out a moment later. */
     const admitted = async () => {
       const end = performance.now() + 5_000;
       while (performance.now() < end) {
-        const client = await suite.open();
-        client.sendConnect({ clientId: suite.name("c") });
-        if ((await client.next())?.cmd === "connack") return client;
+        const client = await opened();
+        if (client !== undefined && (await client.next())?.cmd === "connack") return client;
       }
       return assert.fail("there is room and nobody gets in");
     };
     const first = await admitted();
     await admitted();
-    const third = await suite.open();
-    third.sendConnect({ clientId: suite.name("c") });
+    const third = await opened();
     // It waits in the backlog, or is turned away and may try again.
     await first.disconnect();
-    const answer = await third.next();
+    const answer = await third?.next();
     if (answer === undefined) await admitted();
     else assert.equal(answer.cmd, "connack");
   });
