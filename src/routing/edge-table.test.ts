@@ -71,7 +71,10 @@ describe("EdgeTable", () => {
     for (let i = 0; i < count; i += 3) pair.delete(i % 100, `name${i}`);
     for (let i = 0; i < count; i++) pair.check(i % 100, `name${i}`);
     for (let i = 0; i < count; i++) pair.check(i % 99, `name${i}`);
-    for (let i = 0; i < count; i++) pair.delete(i % 100, `name${i}`);
+    for (let i = 0; i < count; i++) {
+      pair.delete(i % 100, `name${i}`);
+      if (i % 100 === 0) pair.check(99, `name${count - 1}`);
+    }
     assert.equal(pair.table.size, 0);
     pair.set(1, "again");
     pair.check(1, "again");

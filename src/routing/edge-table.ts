@@ -22,7 +22,7 @@ const SEGMENT_BITS = 8;
 const SMALLEST_SEGMENT = 8;
 
 /**
- * One part of the edges: open addressing with linear probing, at most two thirds full. Hash and node of a slot stand
+ * One part of the edges: open addressing with linear probing, between an eighth and two thirds full. Hash and node of a slot stand
  * side by side in one typed array, so that a look-up which fails touches one cache line and one that succeeds two.
  */
 class Segment<End extends EdgeEnd> {
@@ -51,7 +51,7 @@ class Segment<End extends EdgeEnd> {
 
   /** Adds an edge that is not in here. */
   add(hash: number, node: number, end: End): void {
-    if (this.count * 3 >= this.ends.length * 2) this.#grow();
+    if (this.count * 3 >= this.ends.length * 2) this.#resize(this.ends.length * 2);
     this.#put(hash, node, end);
   }
 
@@ -71,6 +71,7 @@ class Segment<End extends EdgeEnd> {
     keys[free * 2] = 0;
     ends[free] = null;
     this.count--;
+    if (this.count * 8 < ends.length && ends.length > SMALLEST_SEGMENT) this.#resize(ends.length / 2);
   }
 
   #put(hash: number, node: number, end: End): void {
@@ -83,9 +84,8 @@ class Segment<End extends EdgeEnd> {
     this.count++;
   }
 
-  #grow(): void {
+  #resize(slots: number): void {
     const { keys, ends } = this;
-    const slots = ends.length * 2;
     this.keys = new Int32Array(slots * 2);
     this.ends = new Array<End | null>(slots).fill(null);
     this.mask = slots - 1;
