@@ -23,6 +23,7 @@ describe("an installation", () => {
       run: join(root, "run"),
       lib: join(root, "lib"),
       share: join(root, "share"),
+      environment: undefined,
       user: undefined,
       service: undefined,
     });

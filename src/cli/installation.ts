@@ -10,13 +10,15 @@ export interface Installation {
   readonly run: string;
   readonly lib: string;
   readonly share: string;
+  /** A file with variables for the commands, as the service has them; undefined: there is none. */
+  readonly environment: string | undefined;
   /** The user the broker runs as, when root gives a command; undefined: whoever gives it. */
   readonly user: string | undefined;
   /** The unit of systemd that the installation has brought. */
   readonly service: string | undefined;
 }
 
-const PATHS = ["conf", "data", "log", "run", "lib", "share"];
+const PATHS = ["conf", "data", "log", "run", "lib", "share", "environment"];
 const KEYS = [...PATHS, "user", "service"];
 
 /** Packages put configuration, data and logs elsewhere, and say so in this file below the root. */
@@ -37,14 +39,16 @@ export function installationRoot(mainFile: string, executable = isSea()): string
 /**
  * The places of the installation: etc/vernemq.conf, data, log, run, lib and share below the root, but for what
  * lib/installation.json has under `conf`, `data`, `log`, `run`, `lib` and `share` (a relative path begins at the root). There `user` and `service` are
- * told as well.
+ * told as well, and `environment`, the path of a file with variables.
  *
  * @throws {Error} that names the file when it is none of that
  */
 export function installation(root: string): Installation {
   const moved = readMoved(join(root, FILE));
   const place = (key: string, otherwise: string): string => resolve(root, moved.get(key) ?? otherwise);
+  const environment = moved.get("environment");
   return {
+    environment: environment === undefined ? undefined : resolve(root, environment),
     confFile: place("conf", "etc/vernemq.conf"),
     data: place("data", "data"),
     log: place("log", "log"),

@@ -4,7 +4,7 @@ import type { LoadRequest } from "../config/load.ts";
 import { VERSION } from "../config/version.ts";
 import { AccountError } from "./account.ts";
 import { configurationRequest, markAsContainer } from "./configuration-request.ts";
-import { installation, installationRoot } from "./installation.ts";
+import { ownInstallation } from "./environment-file.ts";
 import { openFilesLimit, openFilesWarning } from "./open-files.ts";
 import { type PlaceOptions, type Places, places } from "./places.ts";
 import { inService, ownPlaces, type Scope } from "./rights.ts";
@@ -91,7 +91,7 @@ async function runNode(where: Places, prompt: boolean): Promise<number> {
 
 function program(mainFile: string, status: Status): Command {
   const vernemq = new Command("vernemq");
-  const installed = once(() => installation(installationRoot(mainFile)));
+  const installed = once(() => ownInstallation(mainFile, process.env));
   const given = (): Places => places(vernemq.opts<PlaceOptions>(), process.env, installed());
   const where = (scope: Scope): Places => ownPlaces(scope, given(), installed());
   const request = (): Promise<LoadRequest> => configurationRequest(where("configuration"), process.env);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { NotRunningError } from "../admin/control-client.ts";
 import { AccountError } from "./account.ts";
-import { installation, installationRoot } from "./installation.ts";
+import { ownInstallation } from "./environment-file.ts";
 import { type PlaceOptions, type Places, places } from "./places.ts";
 import { runRemote } from "./remote.ts";
 import { ownPlaces } from "./rights.ts";
@@ -33,7 +33,7 @@ function takePlaces(
     logDir: values.get("logDir"),
     runDir: values.get("runDir"),
   };
-  const installed = installation(installationRoot(mainFile));
+  const installed = ownInstallation(mainFile, process.env);
   return { where: ownPlaces("running node", places(options, process.env, installed), installed), command };
 }
 

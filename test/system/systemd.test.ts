@@ -97,6 +97,17 @@ describe("the service", { skip }, () => {
     assert.equal(await property("ActiveState"), "active");
   });
 
+  it("has variables from /etc/default, which its commands see too", async () => {
+    await system.sh("printf 'ulimit -n 65536\\nLONGEST=\"40\"\\n' > /etc/default/vernemq");
+    await configure("max_client_id_size = $(LONGEST)");
+    assert.match(await system.sh("vernemq chkconfig"), /config is OK/);
+    await system.sh("systemctl restart vernemq");
+    assert.match(await system.sh("vmq-admin show max_client_id_size"), /\b40\b/);
+    assert.match(await system.sh("vernemq config effective"), /^max_client_id_size = 40$/m);
+    await configure("");
+    await system.sh("rm /etc/default/vernemq; systemctl restart vernemq");
+  });
+
   it("is what root's vernemq start, stop and restart are about", async () => {
     const again = await system.run("vernemq start");
     assert.deepEqual(again, { code: 1, stdout: "", stderr: "Node is already running!\n" });

@@ -25,7 +25,7 @@ function debVersion(version: string): string {
 export function makeDeb(options: PackageOptions): string {
   const { root, arch, output, version, epoch, work, compression } = options;
   const directory = join(work, "deb");
-  stagePackage({ ...options, directory });
+  stagePackage({ ...options, directory, environment: "/etc/default/vernemq" });
   writeDocuments(options, directory);
   const control = join(directory, "DEBIAN");
   rmSync(control, { recursive: true, force: true });

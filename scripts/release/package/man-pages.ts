@@ -105,6 +105,10 @@ function vernemqPage(edition: Edition): string {
           tagged("/etc/vernemq/vernemq.conf, /etc/vernemq/conf.d/*.conf", "The configuration."),
           tagged("/etc/vernemq/vmq.passwd", "Users and their hashed passwords."),
           tagged("/etc/vernemq/vmq.acl", "Who may publish and subscribe to what."),
+          tagged(
+            "/etc/default/vernemq, /etc/sysconfig/vernemq",
+            "Variables for the service and the commands, on Debian and on Red Hat.",
+          ),
           tagged("/var/lib/vernemq", "Sessions, messages, retained messages."),
           tagged("/var/log/vernemq", "Logs."),
           tagged("/run/vernemq", "Control socket and process id."),

@@ -13,7 +13,7 @@ export function makeRpm(options: PackageOptions): string {
   const { root, arch, output, version, epoch, work, compression } = options;
   const stage = join(work, "rpm");
   const top = join(work, "rpmbuild");
-  stagePackage({ ...options, directory: stage });
+  stagePackage({ ...options, directory: stage, environment: "/etc/sysconfig/vernemq" });
   rmSync(top, { recursive: true, force: true });
   mkdirSync(top, { recursive: true });
   const rpmVersion = version.replace("-", "~");

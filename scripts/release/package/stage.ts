@@ -26,6 +26,8 @@ export interface StageOptions {
   /** Where the package tree is laid out; emptied first. */
   readonly directory: string;
   readonly version: string;
+  /** The file in which systems of this kind keep variables for the service. */
+  readonly environment: string;
   /** Seconds since 1970: the time of every file. */
   readonly epoch: number;
 }
@@ -45,7 +47,7 @@ const COMMANDS = ["vernemq", "vmq-admin", "vmq-passwd"];
 
 /** Lays out what is the same in every package. */
 export function stagePackage(options: StageOptions): void {
-  const { root, tree, directory, version, epoch } = options;
+  const { root, tree, directory, version, epoch, environment } = options;
   rmSync(directory, { recursive: true, force: true });
   const at = (path: string): string => join(directory, path);
   const write = (path: string, content: string | Buffer): void => {
@@ -60,7 +62,7 @@ export function stagePackage(options: StageOptions): void {
   for (const part of ["bin", "lib"]) copy(join(tree, part), `${HOME}/${part}`);
   write(
     `${HOME}/lib/installation.json`,
-    `${JSON.stringify({ ...PLACES, user: "vernemq", service: "vernemq.service" }, undefined, 2)}\n`,
+    `${JSON.stringify({ ...PLACES, environment, user: "vernemq", service: "vernemq.service" }, undefined, 2)}\n`,
   );
   mkdirSync(at("/usr/sbin"), { recursive: true });
   for (const command of COMMANDS) symlinkSync(`../lib/vernemq/bin/${command}`, at(`/usr/sbin/${command}`));
