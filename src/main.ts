@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { isSea } from "node:sea";
 import { rememberStop } from "./cli/early-stop.ts";
 
 /*
@@ -25,7 +26,9 @@ function chosen(): { readonly program: Program; readonly argv: string[] } | unde
   // The links are not everywhere: `vernemq vmq-admin session show` does the same as `vmq-admin session show`.
   const program = called === undefined || called === "vernemq" ? programOf(argv[0]) : undefined;
   if (program !== undefined) return { program, argv: argv.slice(1) };
-  return called && { program: called, argv };
+  if (called !== undefined) return { program: called, argv };
+  // An executable under a name of somebody's own is the first of its programs.
+  return isSea() ? { program: "vernemq", argv } : undefined;
 }
 
 async function run(program: Program, argv: string[]): Promise<number> {

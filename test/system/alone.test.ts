@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { VERSION } from "../../src/config/version.ts";
@@ -94,6 +102,15 @@ describe("the executable alone in a directory", () => {
     assert.match(stdout, /^Node\.js \d/m);
     assert.deepEqual(await alone.run("version"), { status: 0, stdout: `${VERSION}\n`, stderr: "" });
     assert.deepEqual(readdirSync(alone.directory).sort(), FILES);
+  });
+
+  it("is vernemq under any name", async () => {
+    const alone = await Alone.make();
+    const renamed = join(alone.directory, "mqtt-broker");
+    renameSync(join(alone.directory, "vernemq"), renamed);
+    assert.equal((await runBare(renamed, ["version"], {})).stdout, `${VERSION}\n`);
+    assert.equal((await runBare(renamed, [...alone.places, "chkconfig"], {})).stdout, "config is OK\n");
+    assert.match((await runBare(renamed, ["vmq-passwd", "--help"], {})).stdout, /^Usage: vmq-passwd/);
   });
 
   it("uses its own add-on beside one of another release, and says so", async (context) => {
