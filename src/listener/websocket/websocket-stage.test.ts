@@ -8,22 +8,13 @@ import fc from "fast-check";
 import { WebSocket } from "ws";
 import { resolveListeners } from "../../config/listeners.ts";
 import { load } from "../../config/load-test-support.ts";
-import { packet } from "../../mqtt/frame-decoder-test-support.ts";
-import { writeVariableByteInteger } from "../../mqtt/frame-header.ts";
 import { closed, startListener, until } from "../listener-test-support.ts";
 import { ProxyStage } from "../proxy/proxy-stage.ts";
 import { WebSocketStage } from "./websocket-stage.ts";
+import { frame, PING, publish, upgradeRequest } from "./websocket-test-support.ts";
 
-const PING = packet(0xc0, "");
-
-function publish(topic: string, payload: string): Buffer {
-  const body = Buffer.concat([Buffer.from([0, topic.length]), Buffer.from(topic + payload)]);
-  const head = Buffer.alloc(5);
-  head[0] = 0x30;
-  return Buffer.concat([head.subarray(0, writeVariableByteInteger(head, 1, body.length)), body]);
-}
-
-async function startWith(
+/** A listener with the stage. */
+async function startWebSockets(
   direct: boolean,
   context: TestContext,
   lines: readonly string[] = [],
@@ -84,27 +75,10 @@ async function startWith(
   return { ...started, port, open, client, raw, upgraded };
 }
 
-function upgradeRequest(more = "", path = "/mqtt"): string {
-  return (
-    `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-    `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n${more}\r\n`
-  );
-}
-
-/** A frame of a client with the mask 0. */
-function frame(first: number, payload: Uint8Array): Buffer {
-  const { length } = payload;
-  const head = length < 126 ? Buffer.alloc(6) : Buffer.alloc(8);
-  head[0] = first;
-  head[1] = 0x80 | Math.min(126, length);
-  if (length >= 126) head.writeUInt16BE(length, 2);
-  return Buffer.concat([head, payload]);
-}
-
 /** By the handle of the socket, and as the runtime has it. */
 for (const direct of [true, false]) {
   const start = (context: TestContext, lines: readonly string[] = [], largest = 1_000_000) =>
-    startWith(direct, context, lines, largest);
+    startWebSockets(direct, context, lines, largest);
   const how = direct ? "by the handle" : "as the runtime has it";
 
   describe(`the upgrade, ${how}`, () => {
@@ -388,6 +362,48 @@ for (const direct of [true, false]) {
   });
 
   describe(`frames, ${how}`, () => {
+    it("of any kind, cut anywhere, harm nobody, whatever the session does meanwhile", async (context) => {
+      const { upgraded, client, listener, sessions } = await start(context, [], 5_000);
+      const good = await client();
+      const first = fc.oneof(
+        { weight: 8, arbitrary: fc.constantFrom(0x82, 0x02, 0x00, 0x80, 0x89, 0x8a) },
+        { weight: 1, arbitrary: fc.nat({ max: 255 }) },
+      );
+      const payload = fc.oneof(
+        fc.constantFrom(PING, publish("t", "x"), publish("t", "x".repeat(300)), Buffer.alloc(0)),
+        fc.uint8Array({ maxLength: 150 }),
+      );
+      const frames = fc.array(fc.tuple(first, payload), { minLength: 1, maxLength: 20 });
+      const cuts = fc.array(fc.nat({ max: 3_000 }), { maxLength: 4 });
+      await fc.assert(
+        fc.asyncProperty(frames, cuts, fc.nat({ max: 3 }), async (list, places, every) => {
+          const before = sessions.length;
+          const { socket } = await upgraded();
+          const session = sessions[before];
+          assert.ok(session !== undefined);
+          session.act = (count) => {
+            if (every === 0 || count % every !== 0) return true;
+            session.connection.pause();
+            setImmediate(() => session.connection.resume());
+            return false;
+          };
+          const bytes = Buffer.concat(list.map(([kind, body]) => frame(kind, body)));
+          let at = 0;
+          for (const place of [...places.sort((a, b) => a - b), bytes.length]) {
+            if (!socket.destroyed) socket.write(bytes.subarray(at, Math.max(at, place)));
+            at = Math.max(at, place);
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+          socket.end();
+          await until("end", () => session.closes.length === 1);
+        }),
+        { numRuns: 300 },
+      );
+      assert.equal(listener.active, 1);
+      good.webSocket.send(PING);
+      await until("packet", () => good.session.packets.length === 1);
+    });
+
     for (const [what, bytes] of [
       ["without a mask", Buffer.concat([Buffer.from([0x82, 2]), PING])],
       ["with a reserved bit", frame(0xc2, PING)],
