@@ -158,7 +158,7 @@ function program(mainFile: string, status: Status): Command {
     const { getpid } = await import("./presence.ts");
     return running(getpid(where("running node")));
   });
-  command("version", "print the version")
+  command("version", "print the version, or with --licences the licences of all that is inside")
     .option("--licences", "print the licences of VerneMQ and of everything in it")
     .addOption(new Option("--licenses").hideHelp())
     .action(async (options: { readonly licences?: true; readonly licenses?: true }) => {
