@@ -182,9 +182,9 @@ test("retained messages come a few at a time, as the window drains, with their m
   const queue = newQueue(context, UNLIMITED, false);
   const receiver = connect(queue, 2);
   const source = retainedSource(names(1, 5), 1, 9);
-  queue.addRetained(source);
+  queue.addRetained([source]);
   assert.deepEqual(receiver.take(), ["1#1 m1 retain [9]", "1#2 m2 retain [9]"]);
-  queue.addRetained(retainedSource(["z"], 0, 0));
+  queue.addRetained([retainedSource(["z"], 0, 0)]);
   publish(queue, "live", 1, null, 0, { identifier: 9 });
   for (let id = 1; id <= 6; id++) assert.ok(queue.onPuback(id));
   assert.deepEqual(receiver.take(), [
@@ -196,6 +196,26 @@ test("retained messages come a few at a time, as the window drains, with their m
   ]);
 });
 
+test("of very many new subscriptions without retained messages only some are looked at in a turn", async () => {
+  const context = testContext();
+  const queue = newQueue(context, UNLIMITED, false);
+  const receiver = connect(queue, 1);
+  publishAll(queue, ["a"]);
+  let reads = 0;
+  const empty = { qos: 1, identifier: 0, next: () => ++reads < 0 };
+  queue.addRetained(Array.from({ length: 5_000 }, () => empty));
+  assert.equal(reads, 0); // The window is full.
+  assert.ok(queue.onPuback(1));
+  assert.ok(reads > 0 && reads <= 100, `${reads} reads`);
+  queue.addRetained([empty, retainedSource(["z"], 0, 0)]);
+  queue.pump();
+  assert.ok(reads <= 100, `${reads} reads`);
+  receiver.take();
+  for (let turns = 0; turns < 200 && reads < 5_001; turns++) await new Promise(setImmediate);
+  assert.equal(reads, 5_001);
+  assert.deepEqual(receiver.take(), ["0 z retain"]);
+});
+
 test("retained messages at QoS 0 need no window; a long way to the next one lets others have their turn", async () => {
   const context = testContext();
   const queue = newQueue(context, UNLIMITED, false);
@@ -204,16 +224,18 @@ test("retained messages at QoS 0 need no window; a long way to the next one lets
   receiver.take();
   const messages = [message("r")];
   let calls = 0;
-  queue.addRetained({
-    qos: 0,
-    identifier: 0,
-    next: (_limit, into) => {
-      calls++;
-      if (calls < 3) return true;
-      into.push(...messages.splice(0));
-      return false;
+  queue.addRetained([
+    {
+      qos: 0,
+      identifier: 0,
+      next: (_limit, into) => {
+        calls++;
+        if (calls < 3) return true;
+        into.push(...messages.splice(0));
+        return false;
+      },
     },
-  });
+  ]);
   assert.equal(calls, 1);
   while (calls < 3) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(receiver.take(), ["0 r retain"]);

@@ -8,6 +8,7 @@ import { DONE, NO_ENTRIES, QOS_MASK, RELEASE_DURABLE, RELEASED, RETAIN, SENT } f
 import { LimitedEntries } from "./limited-entries.ts";
 import { ASLEEP, IDS } from "./queue-state.ts";
 import type { Receiver, RetainedSource } from "./receiver.ts";
+import { RetainedAnswers } from "./retained-answers.ts";
 
 /** How many retained messages are taken from their source at once. */
 const RETAINED_BATCH = 64;
@@ -32,7 +33,7 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
   waker: (() => void) | null = null;
 
   #qos0: WaitingQos0[] | null = null;
-  #sources: RetainedSource[] | null = null;
+  #answers: RetainedAnswers | null = null;
   #pumping = false;
 
   /** Messages waiting to be sent, QoS 0 included; without those in flight. */
@@ -119,12 +120,15 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
   }
 
   /**
-   * Retained messages for a new subscription, read a few at a time whenever nothing else waits and the window has room:
+   * Retained messages for new subscriptions, read a few at a time whenever nothing else waits and the window has room:
    * so none is older than a live message that was sent before it.
    */
-  addRetained(source: RetainedSource): void {
-    this.#sources ??= [];
-    this.#sources.push(source);
+  addRetained(sources: readonly RetainedSource[]): void {
+    this.#answers ??= new RetainedAnswers(() => {
+      if (this.#answers?.over === true) this.#answers = null;
+      this.pump();
+    });
+    for (const source of sources) this.#answers.add(source);
     this.pump();
   }
 
@@ -166,7 +170,7 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
     if (this.over) return;
     this.over = true;
     this.receiver = null;
-    this.#sources = null;
+    this.#answers = null;
     this.#qos0 = null;
     const { state } = this;
     if (state !== ASLEEP) {
@@ -187,7 +191,7 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
   pump(): void {
     const { receiver, state } = this;
     if (receiver === null || this.#pumping) return;
-    if (state.cursor !== state.tail || this.#qos0 !== null || this.#sources !== null) {
+    if (state.cursor !== state.tail || this.#qos0 !== null || this.#answers !== null) {
       this.#pumping = true;
       try {
         this.#send(receiver);
@@ -300,7 +304,7 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
       } else if (this.state.cursor < this.state.gapEnd) {
         this.load();
         return;
-      } else if (this.#sources === null || !this.#pullRetained(receiver)) return;
+      } else if (this.#answers === null || !this.#pullRetained(this.#answers, receiver)) return;
     }
   }
 
@@ -405,17 +409,14 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
   }
 
   /** Takes a few retained messages. False when there are none for now. */
-  #pullRetained(receiver: Receiver): boolean {
-    const sources = this.#sources;
-    const source = sources?.[0];
-    if (sources === null || source === undefined) return false;
+  #pullRetained(answers: RetainedAnswers, receiver: Receiver): boolean {
+    const source = answers.current;
+    if (source === undefined) return false;
     if (source.qos > 0 && this.state.inflight >= receiver.window) return false;
     const messages: Message[] = [];
     const more = source.next(RETAINED_BATCH, messages);
-    if (!more) {
-      sources.shift();
-      if (sources.length === 0) this.#sources = null;
-    }
+    answers.read(messages.length > 0, more);
+    if (answers.over) this.#answers = null;
     const identifiers = source.identifier === 0 ? null : [source.identifier];
     for (const message of messages) {
       const qos = this.limits.upgradeOutgoingQos ? source.qos : Math.min(source.qos, message.qos);
@@ -428,9 +429,6 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
         receiver.send(message, 0, true, false, 0, identifiers);
       }
     }
-    if (messages.length > 0 || !more) return true;
-    // A long way to the next match: others have their turn first.
-    setImmediate(() => this.pump());
-    return false;
+    return true;
   }
 }

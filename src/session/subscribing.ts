@@ -110,14 +110,13 @@ function subscribe(
     const properties = { reasonString, userProperties };
     session.sendPacket({ kind: "suback", packetId: packet.packetId, reasonCodes: codes, properties });
     services.counters.increment(Metric.mqtt_suback_sent_v4 + session.v5);
-    for (const { filter, options } of retained) {
-      const cursor = session.mountpoint.retained.read(filter);
-      subscriber.queue.addRetained({
-        qos: options.qos,
-        identifier: options.identifier,
-        next: (limit, into) => cursor.next(limit, into),
-      });
-    }
+    if (retained.length === 0) return;
+    subscriber.queue.addRetained(
+      retained.map(({ filter, options: { qos, identifier } }) => {
+        const cursor = session.mountpoint.retained.read(filter);
+        return { qos, identifier, next: (limit, into) => cursor.next(limit, into) };
+      }),
+    );
   });
 }
 
