@@ -512,6 +512,21 @@ test("shared membership: the online member is served, the group keeps what comes
   assert.equal(world.mountpoint.groups.get(filter), undefined);
 });
 
+test("a message for a member of a group does not cost more with the other subscriptions that it has", () => {
+  const world = new World();
+  const { subscriber, receiver } = world.connected("a");
+  for (const filter of ["$share/g/t", "b", "c"]) world.registry.subscribe(subscriber, filter, QOS1);
+  const { subscriptions } = subscriber;
+  Object.defineProperty(subscriptions, Symbol.iterator, {
+    value: () => assert.fail("all subscriptions are gone through"),
+  });
+  world.publish("t", "1");
+  world.publish("b", "2");
+  assert.deepEqual(receiver.take(), ["1#1 1", "1#2 2"]);
+  for (const id of [1, 2]) assert.ok(subscriber.queue.onPuback(id));
+  world.registry.presenceChanged(subscriber);
+});
+
 test("the session of a shared member expires: what it had not acknowledged goes to another", async () => {
   const world = new World();
   const filter = "$share/g/t";

@@ -55,6 +55,8 @@ export class Registry implements SubscriberTimers {
   readonly #options: { readonly value: RegistryOptions };
   readonly #records: RecordWriter;
   readonly #subscribers = new Map<string, Map<string, Subscriber>>();
+  /** The groups of the sessions that are members of any: they are looked for at every message, other filters not. */
+  readonly #memberships = new Map<Subscriber, Set<string>>();
   readonly #publication = new Publication();
   #count = 0;
   #online = 0;
@@ -208,9 +210,9 @@ export class Registry implements SubscriberTimers {
   /** Tells shared groups that a member has come or gone. */
   presenceChanged(subscriber: Subscriber): void {
     const { groups } = subscriber.mountpoint;
-    for (const [filter] of subscriber.subscriptions) {
-      if (isShared(filter)) groups.get(filter)?.memberChanged(subscriber.queue);
-    }
+    const filters = this.#memberships.get(subscriber);
+    if (filters === undefined) return;
+    for (const filter of filters) groups.get(filter)?.memberChanged(subscriber.queue);
   }
 
   /** The connection is in place: tells plugins. */
@@ -312,6 +314,7 @@ export class Registry implements SubscriberTimers {
       this.#counters.increment(Metric.queue_teardown);
     }
     for (const [filter] of subscriptions) this.#unroute(subscriber, filter);
+    this.#memberships.delete(subscriber);
     subscriber.queue.end().catch((error: unknown) => {
       this.#log.crash("registry", `the queue of client ${id.clientId} could not be ended cleanly`, error);
     });
@@ -328,20 +331,24 @@ export class Registry implements SubscriberTimers {
     const { mountpoint, queue } = subscriber;
     if (isShared(filter)) {
       mountpoint.groups.join(filter, queue, options);
-      queue.waker ??= () => this.#wakeGroups(subscriber);
+      const filters = this.#memberships.get(subscriber) ?? new Set();
+      filters.add(filter);
+      this.#memberships.set(subscriber, filters);
+      queue.waker ??= () => this.#wakeGroups(subscriber, filters);
     } else mountpoint.index.subscribe(filter, queue, options);
   }
 
   #unroute(subscriber: Subscriber, filter: string): void {
     const { mountpoint, queue } = subscriber;
-    if (isShared(filter)) mountpoint.groups.leave(filter, queue);
-    else mountpoint.index.unsubscribe(filter, queue);
+    if (isShared(filter)) {
+      mountpoint.groups.leave(filter, queue);
+      this.#memberships.get(subscriber)?.delete(filter);
+    } else mountpoint.index.unsubscribe(filter, queue);
   }
 
-  #wakeGroups(subscriber: Subscriber): void {
+  #wakeGroups(subscriber: Subscriber, filters: ReadonlySet<string>): void {
     const { groups } = subscriber.mountpoint;
-    for (const [filter] of subscriber.subscriptions) {
-      if (!isShared(filter)) continue;
+    for (const filter of filters) {
       const group = groups.get(filter);
       if (group !== undefined && group.waiting > 0) group.memberChanged(subscriber.queue);
     }
