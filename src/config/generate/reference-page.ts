@@ -15,7 +15,7 @@ running node; the change lasts until the node ends. Words with a \`$\` are free,
 ## The file
 
 - One line sets one option: \`key = value\`. Blanks around both do not matter. Of several lines for one key the last
-  counts. Lines may end in LF or CRLF.
+  counts. Lines may end in LF or CRLF. The file is UTF-8.
 - A key is words of letters, digits, \`_\` and \`-\` with dots between them; a dot within a word is written \`\\.\`.
 - \`#\` begins a comment, at the beginning of a line and after a value.
 - A value in single quotes keeps its blanks and may have a \`#\`; \`''\` is the empty value. A value within three
