@@ -62,6 +62,9 @@ test("enable and disable say what they cannot do", async () => {
   await manager.enable("a");
   await assert.rejects(manager.enable("a"), { reason: "already_enabled" });
   await assert.rejects(manager.enable("nope"), { reason: "plugin_not_found" });
+  await assert.rejects(manager.enable("vmq_bridgge"), {
+    message: /did you mean vmq_bridge\? an external one/,
+  });
   await assert.rejects(manager.disable("nope"), { reason: "plugin_not_found" });
   await manager.disable("a");
   await assert.rejects(manager.disable("a"), { reason: "plugin_not_found" });

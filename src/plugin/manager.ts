@@ -1,3 +1,4 @@
+import { nearest } from "../config/distance.ts";
 import { createChains, createEventChains, type HookChains } from "./chains.ts";
 import { loadExternal } from "./external-plugin.ts";
 import { HOOK_NAMES, type HookName } from "./hook.ts";
@@ -170,9 +171,10 @@ export class PluginManager {
         "this version does not contain it; nothing is authenticated or authorised by it",
       );
     }
+    const [near] = nearest(name, [...this.#bundled.keys(), ...NOT_INCLUDED], 1);
     throw new PluginError(
       "plugin_not_found",
-      `plugin_not_found (an external one needs plugins.${name}.path)`,
+      `plugin_not_found (${near === undefined ? "" : `did you mean ${near}? `}an external one needs plugins.${name}.path)`,
     );
   }
 
