@@ -85,6 +85,8 @@ export interface ListenerConfiguration {
   readonly unixSocketMode: number | undefined;
   readonly proxy: ProxyConfiguration;
   readonly tls: TlsConfiguration;
+  /** Messages of WebSocket are compressed for clients that offer it. */
+  readonly permessageDeflate: boolean;
   readonly maxRequestLineLength: number;
   readonly maxHeaderValueLength: number;
   /** What is served over HTTP; empty for other kinds. */
@@ -258,6 +260,7 @@ export function resolveListener(
     unixSocketMode: cascade.read("unix_socket_mode"),
     proxy: proxyOf(cascade),
     tls: tlsOf(configuration, cascade, kind, name),
+    permessageDeflate: cascade.read("permessage_deflate"),
     maxRequestLineLength: cascade.read("max_request_line_length"),
     maxHeaderValueLength: cascade.read("max_header_value_length"),
     httpModules: kind === "http" || kind === "https" ? httpModulesOf(configuration, cascade, kind, name) : [],

@@ -21,6 +21,8 @@ const directory = temporaryDirectory();
 const pki = makePki(directory);
 let broker: Broker;
 const ports = { ws: 0, wss: 0 };
+/** Of listeners that compress. */
+const packed = { ws: 0, wss: 0 };
 /** Bytes of a message. */
 const MOST = 100_000;
 
@@ -28,6 +30,8 @@ before(async () => {
   if (oursOnly !== false) return;
   ports.ws = await freePort();
   ports.wss = await freePort();
+  packed.ws = await freePort();
+  packed.wss = await freePort();
   broker = await startBroker({
     configuration: [
       `max_ws_frame_size = ${MOST}`,
@@ -38,6 +42,12 @@ before(async () => {
       `listener.wss.default.keyfile = ${pki.server.key}`,
       "listener.wss.default.tls_version = tlsv1.2,tlsv1.3",
       "listener.wss.allowed_protocol_versions = 3,4,5",
+      `listener.ws.packed = 127.0.0.1:${packed.ws}`,
+      "listener.ws.packed.permessage_deflate = on",
+      `listener.wss.packed = 127.0.0.1:${packed.wss}`,
+      `listener.wss.packed.certfile = ${pki.server.cert}`,
+      `listener.wss.packed.keyfile = ${pki.server.key}`,
+      "listener.wss.packed.permessage_deflate = on",
     ],
   });
 });
@@ -70,6 +80,46 @@ for (const kind of ["ws", "wss"] as const) {
       await client.endAsync();
     });
   }
+}
+
+for (const kind of ["ws", "wss"] as const) {
+  test(`messages over ${kind} are compressed for who offers it`, options, async () => {
+    let extensions = "";
+    const client = await mqtt.connectAsync(`${kind}://127.0.0.1:${packed[kind]}/mqtt`, {
+      protocolVersion: 5,
+      reconnectPeriod: 0,
+      createWebsocket: (url, protocols) => {
+        const webSocket = new WebSocket(url, protocols, {
+          perMessageDeflate: { threshold: 0 },
+          rejectUnauthorized: false,
+        });
+        webSocket.once("open", () => {
+          extensions = webSocket.extensions;
+        });
+        return webSocket;
+      },
+    });
+    assert.match(extensions, /^permessage-deflate/);
+    const sizes: number[] = [];
+    const all = new Promise<void>((resolve) => {
+      client.on("message", (_topic, payload) => {
+        if (sizes.push(payload.length) === 40) resolve();
+      });
+    });
+    await client.subscribeAsync(`deflate/${kind}`, { qos: 2 });
+    const sent = Array.from({ length: 40 }, (_, i) => (i % 4 === 0 ? i : 1_000 * i));
+    await Promise.all(
+      sent.map((size, i) =>
+        client.publishAsync(`deflate/${kind}`, "x".repeat(size), { qos: i % 3 === 0 ? 2 : 1 }),
+      ),
+    );
+    await all;
+    assert.deepEqual(
+      sizes.toSorted((a, b) => a - b),
+      sent.toSorted((a, b) => a - b),
+    );
+    await client.endAsync();
+  });
 }
 
 test("connections over WebSocket are counted", options, async () => {

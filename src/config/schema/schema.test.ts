@@ -18,6 +18,10 @@ const ownKeys = [
     `listener.${kind}.$name.unix_socket_mode`,
   ]),
   "max_write_buffer",
+  ...["ws", "wss"].flatMap((kind) => [
+    `listener.${kind}.permessage_deflate`,
+    `listener.${kind}.$name.permessage_deflate`,
+  ]),
   ...["ssl", "wss", "vmqs", "https"].flatMap((kind) => [
     `listener.${kind}.ocspfile`,
     `listener.${kind}.$name.ocspfile`,

@@ -74,6 +74,17 @@ export function refuseUpgrade({ method, headers }: IncomingMessage): Refusal | n
   return null;
 }
 
+/** Whether a request offers to compress messages. */
+export function offersCompression({ headers }: IncomingMessage): boolean {
+  return /\bpermessage-deflate\b/.test(headers["sec-websocket-extensions"] ?? "");
+}
+
+/** The first of the client's sub-protocols that is MQTT's. */
+export function chooseSubprotocol(offered: Iterable<string>): string | undefined {
+  for (const name of offered) if (SUBPROTOCOLS.includes(name)) return name;
+  return undefined;
+}
+
 /**
  * The answer to a request for WebSocket that is as it should be [RFC 6455, 4.2.2]. It names the first sub-protocol of the
  * client's that is MQTT's, if there is one; extensions are not offered.
@@ -81,7 +92,7 @@ export function refuseUpgrade({ method, headers }: IncomingMessage): Refusal | n
 export function upgradeResponse({ headers }: IncomingMessage): string {
   const accept = createHash("sha1").update(`${headers["sec-websocket-key"]}${GUID}`).digest("base64");
   const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
-  const chosen = offered.find((name) => SUBPROTOCOLS.includes(name));
+  const chosen = chooseSubprotocol(offered);
   return (
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
     `Sec-WebSocket-Accept: ${accept}\r\n` +

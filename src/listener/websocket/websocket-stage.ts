@@ -4,8 +4,10 @@ import type { ListenerConfiguration } from "../../config/listeners.ts";
 import type { Arrival } from "../arrival.ts";
 import type { IntakeStage } from "../intake-stage.ts";
 import type { ListenerLimits } from "../mqtt-listener.ts";
+import type { Compression } from "./compression.ts";
 import { forwardedPeer, TrustedProxies } from "./forwarded-peer.ts";
 import {
+  offersCompression,
   type Refusal,
   type RequestLimits,
   refuseRequest,
@@ -21,6 +23,7 @@ const MOST_HEADERS = 100;
 const LONG_HEADERS = 4;
 /** Nothing in memory is larger. */
 const LARGEST_MESSAGE = 2 ** 30;
+
 /** Reads the HTTP request that asks for WebSocket, and puts the messages of the WebSocket over the socket. */
 export class WebSocketStage implements IntakeStage {
   readonly missing = "no WebSocket request";
@@ -32,6 +35,7 @@ export class WebSocketStage implements IntakeStage {
   readonly #http: Server;
   readonly #arrivals = new WeakMap<Duplex, Arrival>();
   #trusted = new TrustedProxies([]);
+  #compression: Compression | null = null;
 
   constructor(configuration: ListenerConfiguration, limits: ListenerLimits) {
     this.#configuration = configuration;
@@ -49,11 +53,12 @@ export class WebSocketStage implements IntakeStage {
     this.#http.on("clientError", (error, socket) => this.#notHttp(error, socket));
   }
 
-  open(): Promise<void> {
-    const { forwardedFor, trustedIntermediates } = this.#configuration.proxy;
-    return Promise.resolve().then(() => {
-      if (forwardedFor) this.#trusted = new TrustedProxies(trustedIntermediates);
-    });
+  async open(): Promise<void> {
+    const { permessageDeflate, proxy } = this.#configuration;
+    if (proxy.forwardedFor) this.#trusted = new TrustedProxies(proxy.trustedIntermediates);
+    if (!permessageDeflate) return;
+    const { Compression } = await import("./compression.ts");
+    this.#compression = new Compression();
   }
 
   begin(arrival: Arrival): void {
@@ -92,6 +97,10 @@ export class WebSocketStage implements IntakeStage {
     }
     const largest = Math.min(this.#messageLimits.webSocketMessage, LARGEST_MESSAGE);
     this.#arrivals.delete(socket);
+    if (this.#compression !== null && offersCompression(request)) {
+      this.#compression.upgrade(request, socket, head, largest, arrival);
+      return;
+    }
     arrival.openStream((below) => {
       const stream = new WebSocketStream(below, head, largest);
       const response = Buffer.from(upgradeResponse(request), "latin1");

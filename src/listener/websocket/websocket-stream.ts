@@ -6,7 +6,7 @@ import { CloseCode, FrameReader } from "./frame-reader.ts";
  * How many bytes may come before the broker has answered anything: room for any CONNECT. Without it a client that
  * nobody knows yet could send messages of the largest size.
  */
-const UNANSWERED_LIMIT = 1024 * 1024;
+export const UNANSWERED_LIMIT = 1024 * 1024;
 /** Answers to pings that may wait for a client that does not read. */
 const MOST_PONGS = 60;
 /** How long the other side may take to close after it was told to, milliseconds. */

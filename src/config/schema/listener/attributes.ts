@@ -147,6 +147,11 @@ export const generalAttributes = {
     named: WEBSOCKET,
     inherits: "",
   }),
+  permessage_deflate: attribute(flag, "off", {
+    doc: "Compresses messages of WebSocket for clients that offer it. Costs CPU, and memory for each connection.",
+    protocol: WEBSOCKET,
+    named: WEBSOCKET,
+  }),
   max_request_line_length: attribute(integer({ min: 1 }), "8000", {
     doc: "The longest first line of a request.",
     unit: "bytes",
