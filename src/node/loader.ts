@@ -13,6 +13,7 @@ import { decodeWill, type WillRecord } from "../registry/will-record.ts";
 import type { MessageStore, QueueHead } from "../store/participant.ts";
 import type { Mountpoints } from "./mountpoints.ts";
 import { StoredHeads } from "./stored-heads.ts";
+import { loadIncoming } from "./stored-incoming.ts";
 
 /** What was found in the store. */
 export interface LoadReport {
@@ -40,6 +41,7 @@ export async function loadStored(
   }
   const heads = new StoredHeads();
   for await (const page of store.heads()) for (const { queue, head } of page) heads.add(queue, head);
+  const incoming = await loadIncoming(store, log);
   mountpoints.loading(heads);
   for await (const page of store.records("group")) {
     for (const { key, value } of page) mountpoints.knownGroup(key, Number(value.toString()));
@@ -67,19 +69,28 @@ export async function loadStored(
     log.info("store", `ending ${heads.size} stored queues whose sessions have ended`);
     for (const [id, head] of heads.rest()) endStray(id, head);
   }
+  for (const id of [...incoming.keys()]) endStray(id, null);
   return { sessions: loaded.length, retained: retained.loaded };
 
   /** A crash came while the messages of an ended session went back to their shared groups: that goes on. */
-  function endStray(id: number, head: QueueHead): void {
+  function endStray(id: number, head: QueueHead | null): void {
     const queue = new SubscriberQueue(
       id,
       { mountpoint: "", clientId: "" },
       limits,
       mountpoints.of("").queues,
     );
-    queue.restore(head);
+    restoreIncoming(queue);
+    if (head !== null) queue.restore(head);
     queue.waker = () => {};
     queue.end().catch((error: unknown) => log.crash("store", `stored queue ${id} could not be ended`, error));
+  }
+
+  function restoreIncoming(queue: SubscriberQueue): void {
+    const pages = incoming.get(queue.id);
+    if (pages === undefined) return;
+    incoming.delete(queue.id);
+    for (const page of pages) queue.incoming.restorePage(page);
   }
 
   function restoreSubscriber(mountpoint: string, clientId: string, value: Buffer): Subscriber | null {
@@ -92,6 +103,8 @@ export async function loadStored(
     const id = { mountpoint: tree.name, clientId };
     const queue = new SubscriberQueue(record.queue, id, limits, tree.queues);
     const head = heads.take(record.queue);
+    // The pages first: ids that find no room in a head of format 1 join them.
+    restoreIncoming(queue);
     if (head !== undefined) queue.restore(head);
     const subscriber = new Subscriber(id, tree, queue, record.expirySeconds, registry);
     subscriber.legacy = record.legacy;

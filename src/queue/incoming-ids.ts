@@ -1,4 +1,12 @@
 import type { SettlementListener } from "../mqtt/message.ts";
+import type { CommitBatch } from "../store/participant.ts";
+import { type IncomingPage, IncomingPages } from "./incoming-pages.ts";
+
+/**
+ * So many ids go with the head of the queue, which is written with every commit; further ones go into pages. More than
+ * clients usually have open.
+ */
+const IN_HEAD = 128;
 
 /** Who has the ids committed. */
 export interface IncomingOwner {
@@ -8,13 +16,14 @@ export interface IncomingOwner {
 
 /**
  * The packet ids of incoming QoS 2 publishes that wait for PUBREL, and the session's tickets that wait until a change
- * of them is durable. Owned by a queue: its head carries the ids.
+ * of them is durable. Owned by a queue, whose commits carry them. What a commit costs does not follow their number.
  */
 export class IncomingIds {
   /** The session whose tickets wait; null while offline. */
   listener: SettlementListener | null = null;
   readonly #owner: IncomingOwner;
   #ids: Set<number> | null = null;
+  #pages: IncomingPages | null = null;
   #waiting: number[] | null = null;
   #collected: number[] | null = null;
 
@@ -23,23 +32,28 @@ export class IncomingIds {
   }
 
   get size(): number {
-    return this.#ids === null ? 0 : this.#ids.size;
+    const further = this.#pages === null ? 0 : this.#pages.size;
+    return this.#ids === null ? further : this.#ids.size + further;
+  }
+
+  /** No id is open, and the pages of those that were are no longer stored. */
+  get idle(): boolean {
+    return this.size === 0 && (this.#pages === null || this.#pages.idle);
   }
 
   has(packetId: number): boolean {
-    return this.#ids?.has(packetId) ?? false;
+    return this.#ids?.has(packetId) === true || this.#pages?.has(packetId) === true;
   }
 
   /** Opens an id. True when `ticket` will be settled later, false when there is nothing to wait for. */
   add(packetId: number, ticket: number): boolean {
-    this.#ids ??= new Set();
-    this.#ids.add(packetId);
+    this.#open(packetId);
     return this.#wait(ticket);
   }
 
   /** Closes an id (harmless for one that is not open). True when `ticket` will be settled later. */
   delete(packetId: number, ticket: number): boolean {
-    if (this.#ids === null || !this.#ids.delete(packetId)) return false;
+    if (this.#ids?.delete(packetId) !== true && this.#pages?.delete(packetId) !== true) return false;
     return this.#wait(ticket);
   }
 
@@ -48,12 +62,25 @@ export class IncomingIds {
     return this.#wait(ticket);
   }
 
+  /** All that are open. */
   list(): readonly number[] {
+    return this.#pages === null ? this.inHead() : [...this.inHead(), ...this.#pages.ids()];
+  }
+
+  /** Those for the head of the queue. */
+  inHead(): readonly number[] {
     return this.#ids === null ? [] : [...this.#ids];
   }
 
+  /** Takes over what a stored head has: in stores of format 1 that is all. */
   restore(packetIds: readonly number[]): void {
-    if (packetIds.length > 0) this.#ids = new Set(packetIds);
+    for (const packetId of packetIds) this.#open(packetId);
+  }
+
+  /** Takes over a page from the store. */
+  restorePage(page: IncomingPage): void {
+    this.#pages ??= new IncomingPages();
+    this.#pages.restore(page);
   }
 
   /** The connection has gone: nobody waits any more. */
@@ -63,11 +90,20 @@ export class IncomingIds {
     this.#collected = null;
   }
 
-  /** A commit has taken the ids along. */
-  collect(): void {
+  /** A commit takes the ids of `queue` along: those for its head by `inHead`, what has changed of the others here. */
+  collect(batch: CommitBatch, queue: number): void {
+    if (this.#pages !== null) {
+      this.#pages.collect(batch, queue);
+      if (this.#pages.idle) this.#pages = null;
+    }
     if (this.#waiting === null) return;
     this.#collected = this.#waiting;
     this.#waiting = null;
+  }
+
+  /** The queue has ended: nothing of the ids stays in the store. */
+  remove(batch: CommitBatch, queue: number): void {
+    this.#pages?.remove(batch, queue);
   }
 
   /** That commit is durable. */
@@ -77,6 +113,17 @@ export class IncomingIds {
     this.#collected = null;
     const listener = this.listener;
     if (listener !== null) for (const ticket of tickets) listener.settled(ticket);
+  }
+
+  #open(packetId: number): void {
+    this.#ids ??= new Set();
+    if (this.#pages?.has(packetId) === true) return;
+    if (this.#ids.size < IN_HEAD || this.#ids.has(packetId)) {
+      this.#ids.add(packetId);
+      return;
+    }
+    this.#pages ??= new IncomingPages();
+    this.#pages.add(packetId);
   }
 
   #wait(ticket: number): boolean {

@@ -16,6 +16,7 @@ import type {
 } from "../store/participant.ts";
 import { message, payloadOf, topics } from "../store/store-test-support.ts";
 import { FullQueues } from "./full-queues.ts";
+import { decodeIncomingPage, type IncomingPage } from "./incoming-pages.ts";
 import type { QueueContext, QueueEvents, QueueLimits, SubscriberId } from "./queue-context.ts";
 import type { Receiver } from "./receiver.ts";
 import { SubscriberQueue } from "./subscriber-queue.ts";
@@ -60,6 +61,18 @@ export class ManualDisk {
       if (value === null) this.records.delete(`${table}/${key}`);
       else this.records.set(`${table}/${key}`, value);
     }
+  }
+
+  /** What is stored of a queue's incoming packet ids beside its head. */
+  incomingPages(queue: number): IncomingPage[] {
+    const pages: IncomingPage[] = [];
+    for (const [key, value] of this.records) {
+      if (!key.startsWith("incoming/")) continue;
+      const decoded = decodeIncomingPage(key.slice("incoming/".length), value);
+      assert.ok(decoded !== undefined);
+      if (decoded.queue === queue) pages.push(decoded.page);
+    }
+    return pages;
   }
 
   /** References that are stored and not done, as a reader sees them. */
@@ -294,6 +307,7 @@ export function newQueue(context: TestContext, limits = UNLIMITED, persistent = 
 /** The queue as a new start of the broker makes it from what is on disk. */
 export function restored(queue: SubscriberQueue, context: TestContext, limits = UNLIMITED): SubscriberQueue {
   const again = new SubscriberQueue(queue.id, OWNER, limits, context);
+  for (const page of context.store.disk.incomingPages(queue.id)) again.incoming.restorePage(page);
   const head = context.store.disk.heads.get(queue.id);
   if (head !== undefined) again.restore(head);
   return again;

@@ -116,6 +116,7 @@ export abstract class StoredEntries implements CommitParticipant, IncomingOwner 
   /** The store takes what changed since the last commit. */
   collect(batch: CommitBatch): void {
     if (this.over) {
+      this.incomingIds?.remove(batch, this.id);
       if (this.removable) batch.removeQueue(this.id);
       else batch.head(this.id, this.state.endedHead());
       return;
@@ -140,8 +141,8 @@ export abstract class StoredEntries implements CommitParticipant, IncomingOwner 
     } else state.markedSent = state.sentBelow;
     state.collectedPubrecs = state.pubrecs;
     state.pubrecs = null;
-    this.incomingIds?.collect();
-    batch.head(this.id, state.head(this.incomingIds === null ? [] : this.incomingIds.list()));
+    this.incomingIds?.collect(batch, this.id);
+    batch.head(this.id, state.head(this.incomingIds === null ? [] : this.incomingIds.inHead()));
   }
 
   /** What was collected is durable: publishers may be acknowledged, QoS 2 messages and PUBRELs may leave. */

@@ -14,7 +14,7 @@ type Step =
   | { readonly kind: "detach" | "begin" | "complete" | "crash" | "answer" }
   | { readonly kind: "answerPubrel" | "acknowledge" | "acknowledgeAll"; readonly choice: number }
   | { readonly kind: "writable"; readonly value: boolean }
-  | { readonly kind: "incoming"; readonly packetId: number };
+  | { readonly kind: "incoming"; readonly packetId: number; readonly count: number };
 
 const IDS = 65_535;
 
@@ -98,7 +98,7 @@ class World {
     this.context = testContext(this.store);
     this.queue = restored(this.queue, this.context, this.limits);
     this.incoming.clear();
-    for (const id of disk.heads.get(this.queue.id)?.incoming ?? []) this.incoming.add(id);
+    for (const id of this.queue.incoming.list()) this.incoming.add(id);
   }
 
   attach(window: number): void {
@@ -250,10 +250,12 @@ async function run(steps: readonly Step[], lifo: boolean, start: number, page: n
         }
         break;
       case "incoming":
-        if (world.incoming.delete(step.packetId)) world.queue.incoming.delete(step.packetId, 0);
-        else {
-          world.incoming.add(step.packetId);
-          world.queue.incoming.add(step.packetId, 0);
+        for (let packetId = step.packetId; packetId < step.packetId + step.count; packetId++) {
+          if (world.incoming.delete(packetId)) world.queue.incoming.delete(packetId, 0);
+          else {
+            world.incoming.add(packetId);
+            world.queue.incoming.add(packetId, 0);
+          }
         }
         break;
     }
@@ -291,7 +293,8 @@ async function finish(world: World): Promise<void> {
   if (head !== undefined) {
     assert.equal(head.stored, 0, "stored");
     assert.equal(head.doneBelow, head.next);
-    assert.deepEqual([...head.incoming].sort(), [...world.incoming].sort());
+    const again = restored(queue, testContext(store), world.limits);
+    assert.deepEqual([...again.incoming.list()].sort(), [...world.incoming].sort());
     assert.deepEqual([head.done, head.released], [[], []]);
   }
   for (const message of world.messages.values()) assert.ok(message.unsettled >= 0);
@@ -322,7 +325,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("writable"), value: fc.boolean() }) },
   {
     weight: 1,
-    arbitrary: fc.record({ kind: fc.constant("incoming"), packetId: fc.integer({ min: 1, max: 3 }) }),
+    arbitrary: fc.record({
+      kind: fc.constant("incoming"),
+      packetId: fc.constantFrom(1, 2, 3, 400),
+      count: fc.constantFrom(1, 1, 1, 200),
+    }),
   },
 );
 

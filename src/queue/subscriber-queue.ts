@@ -144,7 +144,7 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
   detach(): void {
     this.receiver = null;
     this.incomingIds?.forgetTickets();
-    if (this.incomingIds?.size === 0) this.incomingIds = null;
+    if (this.incomingIds?.idle === true) this.incomingIds = null;
     const lost = this.#qos0;
     if (lost !== null) {
       this.context.counters.add(Metric.queue_message_unhandled, lost.length);

@@ -5,7 +5,7 @@ import { type Database, WriteSet } from "./database.ts";
 import { COUNTERS_KEY, FORMAT_KEY } from "./keys.ts";
 
 /** The format that this program writes. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 /** A step from one format version to the next. */
 export interface Migration {
@@ -16,7 +16,10 @@ export interface Migration {
 }
 
 /** All steps so far. */
-export const MIGRATIONS: readonly Migration[] = [];
+export const MIGRATIONS: readonly Migration[] = [
+  // In format 1 all incoming packet ids are in the heads. They are read like those of today, and written anew by and by.
+  { from: 1, run: () => Promise.resolve() },
+];
 
 /** The data was written by a newer program, or no step leads from it to this one. */
 export class FormatError extends Error {

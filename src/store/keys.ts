@@ -23,6 +23,7 @@ const RECORD = 0x74;
 const NUMBER_BYTES = 6;
 const TABLES: Readonly<Record<RecordTable, number>> = {
   group: 0x67,
+  incoming: 0x69,
   meta: 0x6d,
   retained: 0x72,
   subscriber: 0x73,

@@ -15,7 +15,7 @@ export interface QueueHead {
   readonly done: readonly number[];
   /** Sequence numbers whose PUBREC has been seen: PUBREL is to be sent [MQTT-4.3.3-5]. */
   readonly released: readonly number[];
-  /** Packet ids of incoming QoS 2 publishes that wait for PUBREL. */
+  /** Packet ids of incoming QoS 2 publishes that wait for PUBREL; when there are many, the others are "incoming" records. */
   readonly incoming: readonly number[];
   /** The next sequence number to be given. */
   readonly next: number;
@@ -85,7 +85,7 @@ export interface CommitBatch {
 }
 
 /** The tables of small records beside the queues. */
-export type RecordTable = "subscriber" | "group" | "retained" | "will" | "meta";
+export type RecordTable = "subscriber" | "incoming" | "group" | "retained" | "will" | "meta";
 
 /** Something with state to be committed: a queue, the registry, the retained store. */
 export interface CommitParticipant {

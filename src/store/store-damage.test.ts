@@ -389,22 +389,22 @@ describe("the format version", () => {
       },
     });
     const lines = new Lines();
-    const format = { version: 3, migrations: [step(1), step(2)] };
+    const format = { version: 4, migrations: [step(2), step(3)] };
     const migrated = await openStore(directory, SMALL, { log: lines.log, format });
-    assert.deepEqual(steps, [1, 2]);
-    assert.ok(lines.has(/from format 1 to format 3/));
+    assert.deepEqual(steps, [2, 3]);
+    assert.ok(lines.has(/from format 2 to format 4/));
     assert.equal(await countRestored(migrated, queue?.id ?? 0), 3);
     await migrated.close();
     await (await openStore(directory, SMALL, { log: lines.log, format })).close();
-    assert.deepEqual(steps, [1, 2]);
+    assert.deepEqual(steps, [2, 3]);
     await assert.rejects(open(directory), (error) => {
       assert.ok(error instanceof FormatError);
-      assert.match(error.message, /has format 3.*knows formats up to 1.*newer version/);
+      assert.match(error.message, /has format 4.*knows formats up to 2.*newer version/);
       return true;
     });
     await assert.rejects(
-      openStore(directory, SMALL, { log: lines.log, format: { version: 4, migrations: [] } }),
-      /cannot bring format 3 up to 4/,
+      openStore(directory, SMALL, { log: lines.log, format: { version: 5, migrations: [] } }),
+      /cannot bring format 4 up to 5/,
     );
     // A refusal leaves the directory free.
     await (await openStore(directory, SMALL, { log: lines.log, format })).close();

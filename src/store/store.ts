@@ -323,11 +323,12 @@ export class DurableStore implements MessageStore {
     this.#running = waiting;
     this.#writing = true;
     batch.begin();
+    // Before the others: a damaged record that is removed may be one that is written again now.
+    if (this.#damage.hasPending) this.#damage.collect(batch);
     for (const participant of collected) {
       participant.dirty = false;
       participant.collect(batch);
     }
-    if (this.#damage.hasPending) this.#damage.collect(batch);
     if (this.#thinning.hasPending) this.#thinning.collect(batch);
     const set = batch.finish();
     if (set.keys.length === 0) {
