@@ -33,7 +33,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constantFrom("open", "close"),
       first: fc.oneof(fc.integer({ min: 1, max: 65_535 }), fc.constantFrom(1, 505, 512, 1024, 65_024)),
-      count: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.constantFrom(127, 128, 129, 600)),
+      count: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.constantFrom(255, 256, 257, 600)),
       stride: fc.constantFrom(1, 1, 2, 513),
     }),
   },
@@ -91,7 +91,7 @@ test("against a set: what was committed is back after a crash, and a ticket is s
         }
         assert.equal(queue.incoming.size, open.size);
         assert.deepEqual(sorted(queue.incoming.list()), sorted(open));
-        assert.ok((store.disk.heads.get(queue.id)?.incoming.length ?? 0) <= 128);
+        assert.ok((store.disk.heads.get(queue.id)?.incoming.length ?? 0) <= 256);
       }
       store.commit();
       for (const id of open) queue.incoming.delete(id, 0);
@@ -142,12 +142,12 @@ test(`with ${OPEN} ids open an exchange writes few bytes, also after a restart`,
   for (const id of ids) queue.incoming.add(id, 0);
   await durable(store);
   const bytes = await exchangeBytes(store, queue, 65_000);
-  assert.ok(bytes < 1000, `${bytes} bytes`);
+  assert.ok(bytes < 1500, `${bytes} bytes`);
   const again = await openMemoryStore({ database: database.copy() });
   const restarted = await found(again.store, queue.id);
   assert.deepEqual(sorted(restarted.incoming.list()), ids);
   const later = await exchangeBytes(again.store, restarted, 65_000);
-  assert.ok(later < 1000, `${later} bytes after a restart`);
+  assert.ok(later < 1500, `${later} bytes after a restart`);
   await restarted.end();
   await durable(again.store);
   const left = [...again.database.data.keys()].filter((key) => !key.startsWith("m"));
@@ -172,8 +172,8 @@ test("a store of format 1, with all ids in the head, is read and brought up to d
   const queue = await found(store, 3);
   assert.deepEqual(sorted(queue.incoming.list()), ids);
   await exchangeBytes(store, queue, 65_000);
-  assert.equal((await store.readHead(3))?.incoming.length, 128);
-  assert.ok((await exchangeBytes(store, queue, 65_000)) < 1000);
+  assert.equal((await store.readHead(3))?.incoming.length, 256);
+  assert.ok((await exchangeBytes(store, queue, 65_000)) < 1500);
   const again = await openMemoryStore({ database: database.copy() });
   assert.deepEqual(sorted((await found(again.store, 3)).incoming.list()), ids);
   await store.close();

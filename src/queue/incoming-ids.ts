@@ -6,7 +6,7 @@ import { type IncomingPage, IncomingPages } from "./incoming-pages.ts";
  * So many ids go with the head of the queue, which is written with every commit; further ones go into pages. More than
  * clients usually have open.
  */
-const IN_HEAD = 128;
+const IN_HEAD = 256;
 
 /** Who has the ids committed. */
 export interface IncomingOwner {

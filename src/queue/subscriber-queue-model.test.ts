@@ -328,7 +328,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("incoming"),
       packetId: fc.constantFrom(1, 2, 3, 400),
-      count: fc.constantFrom(1, 1, 1, 200),
+      count: fc.constantFrom(1, 1, 1, 300),
     }),
   },
 );
