@@ -9,8 +9,8 @@ import { checkTopicName } from "./topic-name.ts";
 
 /** How many user properties one packet (apart from PUBLISH) or one will may have. */
 export const MAXIMUM_USER_PROPERTIES = 1000;
-/** How many topic filters one SUBSCRIBE or UNSUBSCRIBE may have. */
-export const MAXIMUM_FILTERS = 100_000;
+/** How many topic filters one SUBSCRIBE or UNSUBSCRIBE may have: all are worked on in one turn, while the others wait. */
+export const MAXIMUM_FILTERS = 10_000;
 
 const BRIDGE = 0x80;
 const EMPTY = Buffer.alloc(0);

@@ -78,8 +78,8 @@ function subscribe(
       continue;
     }
     const limit = session.settings.maxSubscriptionsPerClient;
-    const known = subscriber.subscriptions.get(filter) !== undefined;
-    if (!known && limit > 0 && subscriber.subscriptions.size >= limit) {
+    const { subscriptions } = subscriber;
+    if (limit > 0 && subscriptions.size >= limit && subscriptions.get(filter) === undefined) {
       codes.push(session.v5 === 1 ? ReasonCode.QuotaExceeded : SUBACK_FAILURE_V3);
       services.counters.increment(Metric.mqtt_subscribe_error_v4 + session.v5);
       continue;
@@ -91,12 +91,15 @@ function subscribe(
     if (!filter.startsWith("$share/") && (handling === 0 || (handling === 1 && isNew)))
       retained.push(outcome);
   }
-  const granted = asked.map((request, index) => ({
-    ...request,
-    ...(verdict.kind === "ok" ? verdict.modifiers?.topics[index] : undefined),
-    qos: codes[index] ?? request.qos,
-  }));
-  tellSubscribed(session, packet, granted);
+  const { on_subscribe, on_subscribe_m5 } = services.chains;
+  if (!(session.v5 === 1 ? on_subscribe_m5 : on_subscribe).isEmpty) {
+    const granted = asked.map((request, index) => ({
+      ...request,
+      ...(verdict.kind === "ok" ? verdict.modifiers?.topics[index] : undefined),
+      qos: codes[index] ?? request.qos,
+    }));
+    tellSubscribed(session, packet, granted);
+  }
   services.log.info(
     "subscribe",
     `client ${session.clientId} subscribes to ${asked

@@ -242,6 +242,20 @@ describe("subscribe", () => {
     }
   });
 
+  test("more filters than one packet may have end the connection, in v5 with 0x97", {
+    skip: oursOnly,
+  }, async () => {
+    for (const cmd of ["subscribe", "unsubscribe"] as const) {
+      for (const version of [4, 5] as const) {
+        const client = await suite.connect({ version });
+        const filters = Array.from({ length: 10_001 }, (_, i) => `many/${i}`);
+        if (cmd === "unsubscribe") client.send({ cmd, id: 1, filters });
+        else client.send({ cmd, id: 1, filters: filters.map((filter) => ({ filter, qos: 0 as const })) });
+        await client.expectDisconnect(0x97);
+      }
+    }
+  });
+
   test("a packet of 10,000 filters, and its end", async () => {
     const root = suite.name();
     const client = await suite.connect({ version: 5 });
