@@ -21,6 +21,7 @@ import { PublishWriter } from "../session/publish-writer.ts";
 import { Session } from "../session/session.ts";
 import type { SessionServices } from "../session/session-services.ts";
 import type { ListenerRules, SessionSettings } from "../session/settings.ts";
+import { TurnBudget } from "../session/turn-budget.ts";
 import { HttpListeners } from "./http-listeners.ts";
 import type { ListenerEntry } from "./listener-directory.ts";
 import type { LoadMonitor } from "./load-monitor.ts";
@@ -84,6 +85,7 @@ export class Listeners {
       gate: { refusal: () => (this.#stopping ? STOPPING : load.refusal) },
       newcomers: this.guard,
       flapping,
+      turn: new TurnBudget(),
       maxConnectSize: configuration.live("protection.max_connect_size"),
     };
     configuration.onChange(protectionKeys.guard, () => {

@@ -20,6 +20,7 @@ import { PublishWriter } from "../session/publish-writer.ts";
 import { Session } from "../session/session.ts";
 import type { ListenerRules } from "../session/settings.ts";
 import type { Transport } from "../session/transport.ts";
+import { TurnBudget } from "../session/turn-budget.ts";
 import { type MemoryStoreOptions, openMemoryStore } from "../store/memory-store-test-support.ts";
 import { Health } from "./health.ts";
 import { logOptions } from "./log-options.ts";
@@ -107,6 +108,7 @@ export async function testNode(
   const { store, database } = await openMemoryStore(options.store);
   context.after(() => store.close());
   const clock = new ManualClock();
+  const turn = new TurnBudget();
   const wheel = new TimerWheel(clock, 100, (error) => {
     throw error;
   });
@@ -169,6 +171,7 @@ export async function testNode(
         gate: { refusal: () => null },
         newcomers: { came: () => {}, went: () => {} },
         flapping: new FlappingDetector(options.flapping ?? null, () => clock.monotonic()),
+        turn,
         maxConnectSize: configuration.live("protection.max_connect_size"),
       },
       transport,

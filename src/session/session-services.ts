@@ -12,6 +12,7 @@ import type { FlappingDetector } from "./flapping.ts";
 import type { Newcomers } from "./newcomers.ts";
 import type { PublishWriter } from "./publish-writer.ts";
 import type { ListenerRules, SessionSettings } from "./settings.ts";
+import type { TurnBudget } from "./turn-budget.ts";
 
 /** What the sessions of one listener work with. */
 export interface SessionServices {
@@ -31,6 +32,7 @@ export interface SessionServices {
   readonly gate: ConnectGate;
   readonly newcomers: Newcomers;
   readonly flapping: FlappingDetector;
+  readonly turn: TurnBudget;
   /** The longest packet before CONNECT is accepted, bytes. */
   readonly maxConnectSize: { readonly value: number };
 }

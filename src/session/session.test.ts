@@ -159,6 +159,37 @@ describe("keep-alive", () => {
   });
 });
 
+describe("a client whose messages go to very many", () => {
+  it("stops when enough is done for one turn, so that others are served, and goes on in the next ones", async (context) => {
+    const { connect } = await setUp(context);
+    for (let i = 0; i < 200; i++) {
+      const { transport } = await connect(`s${i}`, { clean: true });
+      transport.feed(bytes({ cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "t", qos: 0 }] }, 4));
+      transport.writable = false;
+    }
+    await settle();
+    const { transport } = await connect("p", { clean: true });
+    const other = await connect("o", { clean: true });
+    const payload = "x".repeat(10_000);
+    transport.feed(
+      Buffer.concat(Array.from({ length: 100 }, (_, i) => bytes(publish(i + 1, 1, payload), 4))),
+    );
+    assert.equal(transport.paused, true);
+    other.transport.feed(bytes(PING, 4));
+    assert.deepEqual(sent(other.transport, 4), ["connack 0x0", "pingresp"]);
+    const first = sent(transport, 4).length;
+    assert.ok(first < 20, `${first}`);
+    let turns = 0;
+    for (let all = first; all < 101; turns++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      all += sent(transport, 4).length;
+      assert.ok(turns < 100, `${all}`);
+    }
+    assert.ok(turns > 5, `${turns}`);
+    assert.equal(transport.paused, false);
+  });
+});
+
 describe("times of a connection", () => {
   it("mqtt_connect_timeout: the connection is cut off, without a packet", async (context) => {
     const { open, pass, assertGone } = await setUp(context, "mqtt_connect_timeout = 2000");

@@ -22,6 +22,7 @@ import type { SessionServices } from "./session-services.ts";
 import { type DueSession, SessionTimers } from "./session-timers.ts";
 import type { SessionSettings } from "./settings.ts";
 import type { Transport, TransportHandler } from "./transport.ts";
+import { FEW_RECEIVERS, type Held } from "./turn-budget.ts";
 
 /** What a session does with packets that are not on the hot path; see procedures.ts. */
 export interface SessionProcedures {
@@ -57,6 +58,8 @@ export const Pause = {
   Rate: 2,
   /** The store cannot take more. */
   Store: 4,
+  /** Enough for this turn of the event loop: others are to be served. */
+  Turn: 8,
 } as const;
 
 /** Beside the payload a PUBLISH has a topic and properties: what a frame may be longer than `max_message_size`. */
@@ -80,7 +83,8 @@ export class Session
     SettlementListener,
     AcknowledgementSink,
     SessionHandle,
-    DueSession
+    DueSession,
+    Held
 {
   readonly procedures: SessionProcedures;
   readonly publication: Publication;
@@ -195,6 +199,11 @@ export class Session
     groups.publisherPolicy = null;
     services.counters.add(Metric.router_matches_local, matched);
     this.#tellPublished(publication);
+    if (
+      matched > FEW_RECEIVERS &&
+      !services.turn.spend(matched, publication.payloadEnd - publication.payloadStart)
+    )
+      this.#waitForTurn();
     if (qos !== 0) {
       const { packetId } = publication;
       const acknowledgements = this.#acks();
@@ -546,6 +555,17 @@ export class Session
       packetId,
       identifiers,
     );
+  }
+
+  /** See `Held`. */
+  goOn(): void {
+    this.unpause(Pause.Turn);
+  }
+
+  #waitForTurn(): void {
+    if ((this.#pauses & Pause.Turn) !== 0) return;
+    this.pause(Pause.Turn);
+    this.services.turn.hold(this);
   }
 
   #waitForStore(): void {

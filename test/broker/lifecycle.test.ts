@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { startBroker } from "../support/broker.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { oursOnly } from "../support/suite.ts";
+import { listenAddress, listenerKind } from "../support/transport.ts";
 
 test("SIGTERM: DISCONNECT 0x8B, everything stored, status 0", { skip: oursOnly }, async () => {
   await using broker = await startBroker();
@@ -79,7 +80,7 @@ test("a port that is taken: a clear reason, no start", { skip: oursOnly }, async
   await using broker = await startBroker();
   await assert.rejects(
     // The only listener: with another one, its port would be open until this one fails.
-    startBroker({ configuration: { "listener.tcp.default": `127.0.0.1:${broker.port}` } }),
+    startBroker({ configuration: { [`listener.${listenerKind()}.default`]: listenAddress(broker.port) } }),
     new RegExp(String(broker.port)),
   );
 });
