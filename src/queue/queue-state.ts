@@ -30,6 +30,8 @@ export class QueueState {
   gapEnd: number;
   tail: number;
   inflight = 0;
+  /** Those in flight that are released by PUBREC. */
+  releasing = 0;
   waiting = 0;
   sentBelow: number;
   stored = 0;
@@ -154,6 +156,7 @@ export class QueueState {
     this.cursor = this.doneBelow;
     this.waiting += again;
     this.inflight = 0;
+    this.releasing = 0;
   }
 
   /** Sequence numbers up to `sequence` are not in the store: done before, or lost and reported there. */

@@ -54,6 +54,37 @@ test("packet ids follow the sequence and wrap without 0; the window is closed at
   assert.deepEqual([queue.inflight, queue.waiting], [0, 0]);
 });
 
+test("who leaves one message without an answer and answers all others gets only so many more until it does", () => {
+  const context = testContext();
+  const queue = newQueue(context, UNLIMITED, false);
+  const receiver = connect(queue, 100);
+  for (let i = 0; i < 5_000; i++) publish(queue, `m${i}`, 1);
+  let last = 1;
+  for (let id = 2; queue.onPuback(id); id++) last = id;
+  assert.ok(last > 2_000 && last < 2_500, `${last}`);
+  receiver.take();
+  assert.ok(queue.onPuback(1));
+  assert.equal(receiver.take().length, 100);
+});
+
+test("who releases messages and never completes them gets only so many more until it does", () => {
+  const context = testContext();
+  const queue = newQueue(context, UNLIMITED, false);
+  const receiver = connect(queue, 65_535);
+  const published = (): number => receiver.sent.filter((packet) => packet.startsWith("2#")).length;
+  for (let i = 0; i < 2_000; i++) publish(queue, `m${i}`, 2);
+  for (let id = 1; id <= 2_000; id++) assert.ok(queue.onPubrec(id, 0));
+  for (let i = 2_000; i < 5_000; i++) publish(queue, `m${i}`, 2);
+  assert.equal(published(), 5_000, "what is not released does not count");
+  for (let id = 2_001; id <= 5_000; id++) assert.ok(queue.onPubrec(id, 0));
+  for (let i = 0; i < 10; i++) publish(queue, `n${i}`, 2);
+  assert.equal(published(), 5_000);
+  for (let id = 1; id <= 2_950; id++) assert.ok(queue.onPubcomp(id));
+  assert.equal(published(), 5_000);
+  for (let id = 2_951; id <= 3_000; id++) assert.ok(queue.onPubcomp(id));
+  assert.equal(published(), 5_010);
+});
+
 test("QoS 2 leaves when its entry is durable, PUBREL when PUBREC is", () => {
   const context = testContext();
   const { store } = context;

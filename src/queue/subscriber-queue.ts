@@ -13,6 +13,12 @@ import { RetainedAnswers } from "./retained-answers.ts";
 /** How many retained messages are taken from their source at once. */
 const RETAINED_BATCH = 64;
 
+/**
+ * So many messages behind one that is not acknowledged may be done or released by PUBREC, before sending waits: each of
+ * them is part of what is stored with every commit. Clients answer in order [MQTT-4.6.0-2, -3].
+ */
+const MOST_HALF_DONE = 2_048;
+
 interface WaitingQos0 {
   readonly message: Message;
   readonly retain: boolean;
@@ -219,6 +225,7 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
     const state = own.ring.states[slot] ?? 0;
     if ((state & DONE) !== 0 || (state & (SENT | RELEASED)) === 0) return;
     own.inflight--;
+    if ((state & RELEASED) !== 0) own.releasing--;
     this.finish(slot);
   }
 
@@ -234,6 +241,7 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
         this.#answered(slot);
         return true;
       }
+      own.releasing++;
       if (this.id !== 0) {
         own.ring.states[slot] = state | RELEASED;
         own.pubrecs ??= [];
@@ -253,6 +261,7 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
     const slot = own.find(packetId);
     if (slot < 0) return false;
     if (((own.ring.states[slot] ?? 0) & (QOS_MASK | RELEASED | DONE)) !== (2 | RELEASED)) return false;
+    own.releasing--;
     this.#answered(slot);
     return true;
   }
@@ -356,12 +365,15 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
       own.advance();
       return true;
     }
-    if (own.inflight >= receiver.window || offset >= IDS) return false;
+    const { inflight } = own;
+    if (inflight >= receiver.window || offset >= IDS) return false;
+    if (offset - inflight + own.releasing >= MOST_HALF_DONE) return false;
     const message = ring.messages[slot] ?? null;
     if ((state & RELEASED) !== 0) {
       own.cursor++;
       own.waiting--;
       own.inflight++;
+      own.releasing++;
       this.#stamp(receiver, slot);
       if ((state & RELEASE_DURABLE) !== 0) receiver.sendPubrel(own.packetId(offset));
       return true;
