@@ -178,14 +178,14 @@ describe("a client whose messages go to very many", () => {
     other.transport.feed(bytes(PING, 4));
     assert.deepEqual(sent(other.transport, 4), ["connack 0x0", "pingresp"]);
     const first = sent(transport, 4).length;
-    assert.ok(first < 20, `${first}`);
+    assert.ok(first < 40, `${first}`);
     let turns = 0;
     for (let all = first; all < 101; turns++) {
       await new Promise((resolve) => setImmediate(resolve));
       all += sent(transport, 4).length;
       assert.ok(turns < 100, `${all}`);
     }
-    assert.ok(turns > 5, `${turns}`);
+    assert.ok(turns > 2, `${turns}`);
     assert.equal(transport.paused, false);
   });
 });

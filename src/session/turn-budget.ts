@@ -1,5 +1,5 @@
 /** What one turn may give away, in bytes of payload and what a delivery costs beside it. */
-const BUDGET = 16 * 1024 * 1024;
+const BUDGET = 48 * 1024 * 1024;
 /** What a delivery costs beside its payload, in bytes that are copied in the same time. */
 const DELIVERY = 256;
 /** Up to so many receivers a publish is not counted: reading them ends with what one read brings. */
@@ -14,7 +14,7 @@ export interface Held {
 /**
  * How much the publishes of one turn of the event loop may be multiplied. Some kilobytes that one client sends can be
  * hundreds of megabytes for its receivers, and would be the work of seconds; with this others are served in between,
- * every some hundredths of a second. One for all sessions of a thread.
+ * every fifty milliseconds or so. One for all sessions of a thread.
  */
 export class TurnBudget {
   #left = BUDGET;
