@@ -5,13 +5,13 @@ import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
-import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { type Broker, startBroker } from "../support/broker.ts";
 import { mosquittoPub } from "../support/clients.ts";
 import { makePki } from "../support/pki.ts";
 import { freePort, removeDirectory, run, temporaryDirectory } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { oursOnly } from "../support/suite.ts";
+import { as, files, tlsClients } from "../support/tls-clients.ts";
 
 const options = { skip: oursOnly };
 const directory = temporaryDirectory();
@@ -60,37 +60,7 @@ after(async () => {
   removeDirectory(directory);
 });
 
-async function client(port: number, given: IClientOptions = {}): Promise<MqttClient> {
-  return await mqtt.connectAsync(`mqtts://localhost:${port}`, {
-    host: "127.0.0.1",
-    servername: "localhost",
-    ca: readFileSync(pki.root.cert),
-    reconnectPeriod: 0,
-    connectTimeout: 5_000,
-    ...given,
-  });
-}
-
-function as({ cert, key }: { cert: string; key: string }): { cert: Buffer; key: Buffer } {
-  return { cert: readFileSync(cert), key: readFileSync(key) };
-}
-
-function files({ cert, key }: { cert: string; key: string }): string[] {
-  return ["--cert", cert, "--key", key];
-}
-
-const trusting = ["--cafile", pki.root.cert];
-
-/** `openssl s_client`: its output when the handshake is over. */
-async function sClient(port: number, ...argv: string[]): Promise<string> {
-  const { stdout, stderr } = await run(
-    "openssl",
-    ["s_client", "-connect", `127.0.0.1:${port}`, "-CAfile", pki.root.cert, ...argv],
-    { input: "" },
-  );
-  return stdout + stderr;
-}
-
+const { client, trusting, sClient } = tlsClients(pki.root.cert);
 test("tls_version, ciphers and eccs are obeyed", options, async () => {
   const { old, new: recent } = ports;
   assert.match(

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { connect as connectPlain, type Socket } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
-import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { type Broker, startBroker } from "../support/broker.ts";
 import { mosquittoPub, mosquittoSub } from "../support/clients.ts";
 import { KEY_PASSWORD, makePki } from "../support/pki.ts";
 import { freePort, removeDirectory, run, temporaryDirectory } from "../support/processes.ts";
 import { oursOnly } from "../support/suite.ts";
+import { as, files, tlsClients } from "../support/tls-clients.ts";
 
 const options = { skip: oursOnly };
 const directory = temporaryDirectory();
@@ -80,37 +80,7 @@ after(async () => {
   removeDirectory(directory);
 });
 
-async function client(port: number, given: IClientOptions = {}): Promise<MqttClient> {
-  return await mqtt.connectAsync(`mqtts://localhost:${port}`, {
-    host: "127.0.0.1",
-    servername: "localhost",
-    ca: readFileSync(pki.root.cert),
-    reconnectPeriod: 0,
-    connectTimeout: 5_000,
-    ...given,
-  });
-}
-
-function as({ cert, key }: { cert: string; key: string }): { cert: Buffer; key: Buffer } {
-  return { cert: readFileSync(cert), key: readFileSync(key) };
-}
-
-function files({ cert, key }: { cert: string; key: string }): string[] {
-  return ["--cert", cert, "--key", key];
-}
-
-const trusting = ["--cafile", pki.root.cert];
-
-/** `openssl s_client`: its output when the handshake is over. */
-async function sClient(port: number, ...argv: string[]): Promise<string> {
-  const { stdout, stderr } = await run(
-    "openssl",
-    ["s_client", "-connect", `127.0.0.1:${port}`, "-CAfile", pki.root.cert, ...argv],
-    { input: "" },
-  );
-  return stdout + stderr;
-}
-
+const { client, trusting, sClient } = tlsClients(pki.root.cert);
 test("MQTT.js publishes and subscribes over TLS", options, async () => {
   for (const protocolVersion of [4, 5] as const) {
     const subscriber = await client(ports.open, { protocolVersion });
