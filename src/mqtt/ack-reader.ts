@@ -1,5 +1,6 @@
 import { PacketType } from "./packet.ts";
 import { ReasonCode } from "./reason-code.ts";
+import { REFUSAL_CODES } from "./refusal-codes.ts";
 import { isWellFormedText } from "./text-encoding.ts";
 
 const REASON_STRING = 0x1f;
@@ -9,13 +10,7 @@ const USER_PROPERTY = 0x26;
 const PUBLISH_CODES = allowed([
   ReasonCode.Success,
   ReasonCode.NoMatchingSubscribers,
-  ReasonCode.UnspecifiedError,
-  ReasonCode.ImplementationSpecificError,
-  ReasonCode.NotAuthorized,
-  ReasonCode.TopicNameInvalid,
-  ReasonCode.PacketIdentifierInUse,
-  ReasonCode.QuotaExceeded,
-  ReasonCode.PayloadFormatInvalid,
+  ...REFUSAL_CODES.publish,
 ]);
 
 /** The codes of PUBREL and PUBCOMP. */

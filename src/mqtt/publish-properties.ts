@@ -91,6 +91,7 @@ function walk(publication: Publication, buffer: Buffer, start: number, end: numb
       case RESPONSE_TOPIC:
         bit = 8;
         next = textEnd(buffer, next, end);
+        if (next === at + 3) return refuse(ReasonCode.ProtocolError, "empty response topic"); // [MQTT-4.7.3-1]
         if (next > 0 && hasWildcard(buffer, at + 3, next)) {
           return refuse(ReasonCode.ProtocolError, "response topic with a wildcard"); // [MQTT-3.3.2-14]
         }

@@ -246,8 +246,9 @@ export class StrictWalker {
       }
       case "text":
         if (!this.#text(rule.name)) return false;
-        if (rule.name === "responseTopic" && this.#hasWildcard(start + 2)) {
-          return this.#protocolError("response topic with a wildcard"); // [MQTT-3.3.2-14]
+        if (rule.name === "responseTopic") {
+          if (this.at === start + 2) return this.#protocolError("empty response topic"); // [MQTT-4.7.3-1]
+          if (this.#hasWildcard(start + 2)) return this.#protocolError("response topic with a wildcard"); // [MQTT-3.3.2-14]
         }
         values[rule.name] = this.#textFrom(start);
         return true;

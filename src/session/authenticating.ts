@@ -1,6 +1,7 @@
 import { ReasonMetric, reasonSlot } from "../metrics/reason-metrics.ts";
 import type { Auth, AuthProperties, Connect } from "../mqtt/packet.ts";
 import { ReasonCode } from "../mqtt/reason-code.ts";
+import { refusalCode } from "../mqtt/refusal-codes.ts";
 import type { ChainResult, HookError } from "../plugin/answer.ts";
 import type { AuthModifiers } from "../plugin/modifiers.ts";
 import { whenAnswered } from "./hook-answer.ts";
@@ -105,6 +106,8 @@ function sendAuth(session: Session, reasonCode: number, properties: AuthProperti
 
 /** Before CONNACK the client is told by CONNACK [MQTT-4.12.0-4], after it by DISCONNECT. */
 function end(session: Session, reasonCode: number, text: string, error?: HookError): void {
-  if (session.pendingConnect === null) session.close(reasonCode, text, error);
-  else session.procedures.refuseConnect(session, 5, reasonCode, text, error);
+  const packet = session.pendingConnect === null ? "disconnect" : "connack";
+  const code = refusalCode(packet, reasonCode, ReasonCode.NotAuthorized);
+  if (session.pendingConnect === null) session.close(code, text, error);
+  else session.procedures.refuseConnect(session, 5, code, text, error);
 }

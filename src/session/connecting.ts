@@ -3,6 +3,7 @@ import { Metric } from "../metrics/metric.ts";
 import { connackReturnSlots, ReasonMetric, reasonSlot } from "../metrics/reason-metrics.ts";
 import type { Connack, ConnackProperties, Connect, ProtocolVersion } from "../mqtt/packet.ts";
 import { ReasonCode, reasonCodeName, returnCodeOf } from "../mqtt/reason-code.ts";
+import { refusalCode } from "../mqtt/refusal-codes.ts";
 import type { ChainResult, HookError } from "../plugin/answer.ts";
 import type { ConnectionOptions } from "../plugin/hook.ts";
 import type { RegisterModifiersM5, RegisterProperties } from "../plugin/modifiers.ts";
@@ -203,7 +204,8 @@ function admit(
           ? "it gave no user name and allow_anonymous is off"
           : `no plugin knows user ${session.identity.username}; vmq-passwd adds users to the password file`
         : `user ${session.identity.username ?? "(none)"}: ${verdict.reason}`;
-    refuse(session, session.v5 === 1 ? (verdict.reasonCode ?? code) : code, text, verdict);
+    const told = session.v5 === 1 ? refusalCode("connack", verdict.reasonCode, code) : code;
+    refuse(session, told, text, verdict);
     return;
   }
   const { flapping } = session.services;
@@ -263,7 +265,8 @@ function changedSettings(settings: SessionSettings, modifiers: RegisterModifiers
 
 function register(session: Session, admission: Admission, judged: JudgedWill): void {
   if (judged.kind === "error") {
-    const code = (session.v5 === 1 ? judged.reasonCode : undefined) ?? ReasonCode.NotAuthorized;
+    const wanted = session.v5 === 1 ? judged.reasonCode : undefined;
+    const code = refusalCode("connack", wanted, ReasonCode.NotAuthorized);
     refuse(session, code, "not authorised to publish the will", judged);
     return;
   }

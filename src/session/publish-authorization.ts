@@ -1,6 +1,7 @@
 import { Message } from "../mqtt/message.ts";
 import type { Publication } from "../mqtt/publication.ts";
 import { ReasonCode } from "../mqtt/reason-code.ts";
+import { refusalCode } from "../mqtt/refusal-codes.ts";
 import type { Topic } from "../mqtt/topic.ts";
 import type { ChainResult } from "../plugin/answer.ts";
 import type { PublishModifiersM5 } from "../plugin/modifiers.ts";
@@ -47,7 +48,8 @@ function ask(session: Session, publication: Publication): Verdict | Promise<Verd
 
 function judge(session: Session, publication: Publication, verdict: Verdict): boolean {
   if (verdict.kind === "error") {
-    const { reasonCode = ReasonCode.NotAuthorized, reasonString, userProperties } = verdict;
+    const { reasonString, userProperties } = verdict;
+    const reasonCode = refusalCode("publish", verdict.reasonCode, ReasonCode.NotAuthorized);
     const explained = reasonString !== undefined || userProperties !== undefined;
     const explanation = explained ? { reasonString, userProperties } : undefined;
     return session.refusePublish(publication, reasonCode, false, explanation);

@@ -1,6 +1,7 @@
 import { Metric } from "../metrics/metric.ts";
 import type { Subscribe, SubscriptionRequest, Unsubscribe } from "../mqtt/packet.ts";
 import { ReasonCode, SUBACK_FAILURE_V3 } from "../mqtt/reason-code.ts";
+import { refusalCode } from "../mqtt/refusal-codes.ts";
 import { parseTopicFilter } from "../mqtt/topic-filter.ts";
 import type { ChainResult } from "../plugin/answer.ts";
 import type { TopicRequest, TopicRequestM5 } from "../plugin/hook.ts";
@@ -143,8 +144,7 @@ function judge(
   }
   if (verdict.kind === "error") {
     services.counters.increment(Metric.mqtt_subscribe_auth_error_v4 + v5);
-    const code = v5 === 1 ? (verdict.reasonCode ?? ReasonCode.NotAuthorized) : SUBACK_FAILURE_V3;
-    return { filter: asked.topic, refused: code };
+    return { filter: asked.topic, refused: v5 === 1 ? refusal(verdict.reasonCode) : SUBACK_FAILURE_V3 };
   }
   const granted = verdict.modifiers?.topics[index] ?? asked;
   if (granted.qos >= 0x80) {
@@ -171,8 +171,10 @@ function judge(
 }
 
 /** 128 is what hooks for MQTT 3 say; MQTT 5 has a code of its own. */
-function refusal(code: number): number {
-  return code === SUBACK_FAILURE_V3 ? ReasonCode.NotAuthorized : code;
+function refusal(code: number | undefined): number {
+  return code === SUBACK_FAILURE_V3
+    ? ReasonCode.NotAuthorized
+    : refusalCode("suback", code, ReasonCode.NotAuthorized);
 }
 
 function describeCode(code: number): string {
