@@ -36,7 +36,7 @@ export async function loadStored(
   for (const key of retained.damaged.slice(0, 10)) {
     log.error(
       "retained",
-      `the retained message of ${key.replaceAll("\0", " ").trim()} is damaged and left out`,
+      `retained messages in the stored page ${key.replaceAll("\0", " ").trim()} cannot be read and are left out`,
     );
   }
   const heads = new StoredHeads();

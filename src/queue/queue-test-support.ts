@@ -174,7 +174,6 @@ export class ManualStore implements MessageStore {
       release: (queue, sequence) => void this.released.push(`${queue}:${sequence}`),
       removeQueue: (queue) => void change.removed.push(queue),
       putRecord: (table, key, value) => void change.records.push({ table, key, value: Buffer.from(value) }),
-      putRecordOf: () => assert.fail("queues have no such records"),
       deleteRecord: (table, key) => void change.records.push({ table, key, value: null }),
     };
     this.#running = { change, participants, callbacks };

@@ -1,4 +1,14 @@
 import type { Publication } from "../mqtt/publication.ts";
+import {
+  ENTRY_HEADER,
+  entryExpiresAt,
+  entryPayloadLength,
+  entryPropertyLength,
+  entryQos,
+  entrySize,
+  entryTopicLength,
+  writeEntryHeader,
+} from "../store/retained-page.ts";
 import { RecordArena } from "./record-arena.ts";
 
 /** A topic name as text and as on the wire; a `Topic` is one. */
@@ -8,14 +18,11 @@ export interface TopicName {
 }
 
 /*
- * A record in memory:     flags u8, topic length u16, property length u32, payload length u32, expiry u48 | topic, properties, payload
- * The value in the store: format u8, flags u8, expiry u48, property length u32 | properties, payload
- * Flags: the QoS in the lowest two bits. Expiry: epoch milliseconds, 0 for never. All little-endian.
+ * A record in memory: place u32, index u32 | entry as in a stored page
+ * Place: the page that the entry stands in, or that it waits to be stored. Index: where in that. Little-endian.
  */
-const HEADER = 17;
-const STORED_HEADER = 12;
-const FORMAT = 1;
-const QOS_MASK = 3;
+const PLACE_BYTES = 8;
+const HEADER = PLACE_BYTES + ENTRY_HEADER;
 /** Names up to this length are copied faster byte by byte than by a call. */
 const SHORT_NAME = 32;
 
@@ -30,24 +37,12 @@ export class RecordView {
   qos = 0;
   /** Epoch milliseconds, 0 for never. */
   expiresAt = 0;
-
-  get bodyEnd(): number {
-    return this.bodyStart + this.propertyLength + this.payloadLength;
-  }
-}
-
-function unsigned32(buffer: Buffer, at: number): number {
-  return (
-    ((buffer[at] ?? 0) | ((buffer[at + 1] ?? 0) << 8) | ((buffer[at + 2] ?? 0) << 16)) +
-    (buffer[at + 3] ?? 0) * 2 ** 24
-  );
 }
 
 /** The retained messages themselves, each one record outside the JavaScript heap, known by its address. */
 export class RetainedRecords {
   private readonly arena = new RecordArena();
   private readonly view = new RecordView();
-  private readonly head = Buffer.alloc(STORED_HEADER);
 
   /** Bytes taken from the system. */
   get bytes(): number {
@@ -72,33 +67,39 @@ export class RetainedRecords {
     return address;
   }
 
-  /** Makes a record of a stored value; -1 when the value is damaged or of an unknown format. */
-  restore(topic: string, value: Buffer): number {
-    if (value.length < STORED_HEADER || value[0] !== FORMAT) return -1;
-    const qos = (value[1] ?? 0) & QOS_MASK;
-    const properties = value.readUInt32LE(8);
-    const payload = value.length - STORED_HEADER - properties;
-    if (qos === 3 || payload <= 0) return -1;
-    const topicLength = Buffer.byteLength(topic);
-    const address = this.make(topicLength, qos, value.readUIntLE(2, 6), properties, payload);
-    const target = this.arena.buffer(address);
-    const topicStart = this.arena.offset(address) + HEADER;
-    target.write(topic, topicStart);
-    value.copy(target, topicStart + topicLength, STORED_HEADER);
+  /** Makes a record of the entry of a stored page that begins there. */
+  restore(page: Buffer, start: number): number {
+    const size = entrySize(page, start);
+    const address = this.arena.allocate(PLACE_BYTES + size);
+    page.copy(this.arena.buffer(address), this.arena.offset(address) + PLACE_BYTES, start, start + size);
     return address;
   }
 
-  /**
-   * The first part of the value to be stored, in one reused buffer; the second one, properties and payload, is what
-   * `open` gives from `bodyStart` to `bodyEnd`.
-   */
-  storedHead(record: RecordView): Buffer {
-    const head = this.head;
-    head[0] = FORMAT;
-    head[1] = record.qos;
-    head.writeUIntLE(record.expiresAt, 2, 6);
-    head.writeUInt32LE(record.propertyLength, 8);
-    return head;
+  /** Bytes of a record's entry in a page. */
+  entrySize(address: number): number {
+    return entrySize(this.arena.buffer(address), this.arena.offset(address) + PLACE_BYTES);
+  }
+
+  /** Copies a record's entry, of that size. */
+  copyEntry(address: number, size: number, target: Buffer, at: number): void {
+    const start = this.arena.offset(address) + PLACE_BYTES;
+    this.arena.buffer(address).copy(target, at, start, start + size);
+  }
+
+  /** Remembers where a record is stored: two numbers below 2^32. */
+  setPlace(address: number, place: number, index: number): void {
+    const target = this.arena.buffer(address);
+    const at = this.arena.offset(address);
+    target.writeUInt32LE(place, at);
+    target.writeUInt32LE(index, at + 4);
+  }
+
+  placeOf(address: number): number {
+    return this.arena.buffer(address).readUInt32LE(this.arena.offset(address));
+  }
+
+  indexOf(address: number): number {
+    return this.arena.buffer(address).readUInt32LE(this.arena.offset(address) + 4);
   }
 
   free(address: number): void {
@@ -114,16 +115,14 @@ export class RetainedRecords {
   open(address: number): RecordView {
     const { view } = this;
     const buffer = this.arena.buffer(address);
-    const at = this.arena.offset(address);
-    const topicLength = (buffer[at + 1] ?? 0) | ((buffer[at + 2] ?? 0) << 8);
+    const at = this.arena.offset(address) + PLACE_BYTES;
     view.buffer = buffer;
-    view.topicStart = at + HEADER;
-    view.bodyStart = at + HEADER + topicLength;
-    view.propertyLength = unsigned32(buffer, at + 3);
-    view.payloadLength = unsigned32(buffer, at + 7);
-    view.qos = (buffer[at] ?? 0) & QOS_MASK;
-    view.expiresAt =
-      unsigned32(buffer, at + 11) + ((buffer[at + 15] ?? 0) | ((buffer[at + 16] ?? 0) << 8)) * 2 ** 32;
+    view.topicStart = at + ENTRY_HEADER;
+    view.bodyStart = view.topicStart + entryTopicLength(buffer, at);
+    view.propertyLength = entryPropertyLength(buffer, at);
+    view.payloadLength = entryPayloadLength(buffer, at);
+    view.qos = entryQos(buffer, at);
+    view.expiresAt = entryExpiresAt(buffer, at);
     return view;
   }
 
@@ -136,9 +135,9 @@ export class RetainedRecords {
     const { bytes } = topic;
     const length = bytes.length;
     const buffer = this.arena.buffer(address);
-    const at = this.arena.offset(address);
-    if (((buffer[at + 1] ?? 0) | ((buffer[at + 2] ?? 0) << 8)) !== length) return false;
-    const start = at + HEADER;
+    const at = this.arena.offset(address) + PLACE_BYTES;
+    if (entryTopicLength(buffer, at) !== length) return false;
+    const start = at + ENTRY_HEADER;
     for (let i = 0; i < length; i++) if (buffer[start + i] !== bytes[i]) return false;
     return true;
   }
@@ -152,13 +151,8 @@ export class RetainedRecords {
     payload: number,
   ): number {
     const address = this.arena.allocate(HEADER + topicLength + properties + payload);
-    const target = this.arena.buffer(address);
-    const at = this.arena.offset(address);
-    target[at] = qos;
-    target.writeUInt16LE(topicLength, at + 1);
-    target.writeUInt32LE(properties, at + 3);
-    target.writeUInt32LE(payload, at + 7);
-    target.writeUIntLE(expiresAt, at + 11, 6);
+    const at = this.arena.offset(address) + PLACE_BYTES;
+    writeEntryHeader(this.arena.buffer(address), at, qos, topicLength, properties, payload, expiresAt);
     return address;
   }
 }

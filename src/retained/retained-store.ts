@@ -4,14 +4,22 @@ import type { Publication } from "../mqtt/publication.ts";
 import type { Topic } from "../mqtt/topic.ts";
 import { isTopicName } from "../mqtt/topic-name.ts";
 import type { CommitBatch, CommitParticipant, MessageStore } from "../store/participant.ts";
+import {
+  ENTRY_HEADER,
+  entriesOf,
+  entryExpiresAt,
+  entryTopicLength,
+  type PageBuilder,
+} from "../store/retained-page.ts";
 import { type MessageMaker, RetainedCursor } from "./retained-cursor.ts";
+import { RetainedPages } from "./retained-pages.ts";
 import { RetainedRecords, type TopicName } from "./retained-records.ts";
 import { NONE, TopicTree } from "./topic-tree.ts";
 import { END, TopicWalk } from "./topic-walk.ts";
 
 /** What a topic takes in the tree, in bytes, roughly. */
 const TREE_WEIGHT = 110;
-/** What a change that is not committed yet weighs beside its bytes. */
+/** What a change that is not committed yet weighs beside its payload and properties. */
 const CHANGE_WEIGHT = 128;
 /** Messages are copied out into slabs of this size; larger ones get a buffer of their own. */
 const SLAB_SIZE = 64 * 1024;
@@ -32,22 +40,23 @@ export interface RetainedEntry {
   readonly expiresAt: number;
 }
 
-/** A name from the store, whose bytes are rarely needed. */
+/** A name in a page from the store; its bytes are rarely needed. */
 class StoredName implements TopicName {
   readonly text: string;
+  private readonly page: Buffer;
+  private readonly start: number;
+  private readonly end: number;
 
-  constructor(text: string) {
-    this.text = text;
+  constructor(page: Buffer, start: number, end: number) {
+    this.text = page.toString("utf8", start, end);
+    this.page = page;
+    this.start = start;
+    this.end = end;
   }
 
   get bytes(): Buffer {
-    return Buffer.from(this.text);
+    return this.page.subarray(this.start, this.end);
   }
-}
-
-/** The key of a record in the table "retained"; neither part contains U+0000. */
-function recordKey(mountpoint: string, topic: string): string {
-  return `${mountpoint}\0${topic}`;
 }
 
 /**
@@ -57,15 +66,12 @@ function recordKey(mountpoint: string, topic: string): string {
 export class RetainedStore implements CommitParticipant, MessageMaker {
   readonly mountpoint: string;
   dirty = false;
-  /** What the keys of its records begin with. */
-  private readonly keyHead: Buffer;
   private readonly store: MessageStore;
   private readonly topics: RetainedTopics;
   private readonly clock: Clock;
   private readonly records = new RetainedRecords();
   private readonly tree = new TopicTree(this.records);
-  /** What has changed since the last commit began: topics and their records, or NONE. */
-  private changed = new Map<string, number>();
+  private readonly pages: RetainedPages;
   /** Messages whose publishers wait for the next commit, and for the one that is under way. */
   private waiting: Message[] = [];
   private committing: Message[] = [];
@@ -77,9 +83,16 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
   private slab = Buffer.alloc(0);
   private slabUsed = 0;
 
-  constructor(mountpoint: string, store: MessageStore, topics: RetainedTopics, clock: Clock) {
+  /** `builder` may be shared with those of other mountpoints. */
+  constructor(
+    mountpoint: string,
+    store: MessageStore,
+    topics: RetainedTopics,
+    clock: Clock,
+    builder: PageBuilder,
+  ) {
     this.mountpoint = mountpoint;
-    this.keyHead = Buffer.from(recordKey(mountpoint, ""));
+    this.pages = new RetainedPages(mountpoint, this.records, builder);
     this.store = store;
     this.topics = topics;
     this.clock = clock;
@@ -104,24 +117,26 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     const { topic } = publication;
     const payload = publication.payloadEnd - publication.payloadStart;
     let previous = NONE;
-    let address = NONE;
     if (payload === 0) {
       previous = this.tree.delete(topic);
     } else {
       const expires = publication.expiryInterval >= 0;
       const expiresAt = expires ? this.clock.now() + publication.expiryInterval * 1000 : 0;
-      address = this.records.add(publication, expiresAt);
+      const address = this.records.add(publication, expiresAt);
       previous = this.tree.put(topic, address);
+      this.pages.add(address);
       if (expires) this.expiring++;
     }
     if (previous !== NONE) this.forget(previous);
-    // Deleting what is not there is written too: the deletion before it may not be durable yet.
-    this.change(topic, address);
+    const bytes = CHANGE_WEIGHT + payload + publication.propertyEnd - publication.propertyStart;
+    this.waitingBytes += bytes;
+    this.store.uncommittedBytes += bytes;
+    // Deleting what is not there waits for a commit too: the deletion before it may not be durable yet.
+    this.store.touch(this);
     if (publication.qos === 0) return null;
     const message = publication.message(this.clock);
     message.unsettled++;
     this.waiting.push(message);
-    this.weigh(CHANGE_WEIGHT + payload + publication.propertyEnd - publication.propertyStart);
     return message;
   }
 
@@ -205,35 +220,45 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     return true;
   }
 
-  /** Takes in a stored value at start-up; false when it is damaged. An expired one is deleted. */
-  restore(text: string, value: Buffer): boolean {
-    if (!isTopicName(text)) return false;
-    const address = this.records.restore(text, value);
-    if (address === NONE) return false;
-    const previous = this.tree.put(new StoredName(text), address);
-    if (previous !== NONE) this.forget(previous);
-    const expiresAt = this.records.open(address).expiresAt;
-    if (expiresAt !== 0) {
-      this.expiring++;
-      if (expiresAt <= this.clock.now()) this.expire(address);
-    }
-    return true;
+  /** There is something stored under that page's number. To be called before a page of that number is taken in. */
+  found(number: number): void {
+    this.pages.taken(number);
+  }
+
+  /**
+   * Takes in a stored page at start-up, and its deaths if there are any; pages come in the order of their numbers. What
+   * has expired is deleted. False when there is something in it that cannot be read; that is left out.
+   */
+  restore(number: number, page: Buffer, deaths: Buffer | null): boolean {
+    const starts = entriesOf(page);
+    if (starts === null) return false;
+    const now = this.clock.now();
+    const expired: number[] = [];
+    let whole = true;
+    this.pages.restore(number, starts, page.length, deaths, (start) => {
+      const topicStart = start + ENTRY_HEADER;
+      const name = new StoredName(page, topicStart, topicStart + entryTopicLength(page, start));
+      if (!isTopicName(name.text)) {
+        whole = false;
+        return NONE;
+      }
+      const address = this.records.restore(page, start);
+      const previous = this.tree.put(name, address);
+      if (previous !== NONE) this.forget(previous);
+      const expiresAt = entryExpiresAt(page, start);
+      if (expiresAt !== 0) {
+        this.expiring++;
+        if (expiresAt <= now) expired.push(address);
+      }
+      return address;
+    });
+    for (const address of expired) this.expire(address);
+    return whole;
   }
 
   /** See `CommitParticipant`. */
   collect(batch: CommitBatch): void {
-    const { changed, records } = this;
-    this.changed = new Map();
-    for (const [text, address] of changed) {
-      if (address === NONE) {
-        batch.deleteRecord("retained", recordKey(this.mountpoint, text));
-      } else {
-        const record = records.open(address);
-        const { buffer, topicStart, bodyStart, bodyEnd } = record;
-        const head = records.storedHead(record);
-        batch.putRecordOf("retained", this.keyHead, head, buffer, topicStart, bodyStart, bodyEnd);
-      }
-    }
+    this.pages.collect(batch);
     this.committing = this.waiting;
     this.committingBytes = this.waitingBytes;
     this.waiting = [];
@@ -249,31 +274,18 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     for (const message of committing) message.settleOne();
   }
 
-  /** A topic has another record now, or none: the next commit takes it along. */
-  private change(topic: Topic, address: number): void {
-    const { changed } = this;
-    const before = changed.size;
-    changed.set(topic.text, address);
-    if (changed.size > before) this.weigh(CHANGE_WEIGHT + topic.bytes.length);
-    this.store.touch(this);
-  }
-
-  private weigh(bytes: number): void {
-    this.waitingBytes += bytes;
-    this.store.uncommittedBytes += bytes;
-  }
-
   /** Deletes an expired message. */
   private expire(address: number): void {
     const topic = this.topics.internText(this.records.topicText(address));
     this.tree.delete(topic);
     this.forget(address);
-    this.change(topic, NONE);
+    this.store.touch(this);
   }
 
   /** Frees a record that the tree has no more. */
   private forget(address: number): void {
     if (this.records.open(address).expiresAt !== 0) this.expiring--;
+    this.pages.remove(address);
     this.records.free(address);
   }
 }

@@ -1,11 +1,12 @@
 import type { Clock } from "../clock/clock.ts";
 import type { MessageStore } from "../store/participant.ts";
+import { PageBuilder, readPageKey } from "../store/retained-page.ts";
 import { RetainedStore, type RetainedTopics } from "./retained-store.ts";
 
 /** What was found when the retained messages were read at start-up. */
 export interface RetainedLoad {
   readonly loaded: number;
-  /** Keys of values that could not be read; they stay in the store, untouched. */
+  /** Keys of pages in which there is something that could not be read. */
   readonly damaged: readonly string[];
 }
 
@@ -14,6 +15,7 @@ export class RetainedStores {
   private readonly store: MessageStore;
   private readonly topicsOf: (mountpoint: string) => RetainedTopics;
   private readonly clock: Clock;
+  private readonly builder = new PageBuilder();
   private readonly stores = new Map<string, RetainedStore>();
 
   constructor(store: MessageStore, topicsOf: (mountpoint: string) => RetainedTopics, clock: Clock) {
@@ -26,7 +28,13 @@ export class RetainedStores {
   of(mountpoint: string): RetainedStore {
     let retained = this.stores.get(mountpoint);
     if (retained === undefined) {
-      retained = new RetainedStore(mountpoint, this.store, this.topicsOf(mountpoint), this.clock);
+      retained = new RetainedStore(
+        mountpoint,
+        this.store,
+        this.topicsOf(mountpoint),
+        this.clock,
+        this.builder,
+      );
       this.stores.set(mountpoint, retained);
     }
     return retained;
@@ -53,22 +61,27 @@ export class RetainedStores {
 
   /** Reads everything at start-up, before the first publish. */
   async load(): Promise<RetainedLoad> {
-    let loaded = 0;
     const damaged: string[] = [];
+    let deaths: { readonly mountpoint: string; readonly number: number; readonly value: Buffer } | null =
+      null;
     for await (const batch of this.store.records("retained")) {
       for (const { key, value } of batch) {
-        const end = key.lastIndexOf("\0");
-        if (
-          end >= 0 &&
-          end + 1 < key.length &&
-          this.of(key.slice(0, end)).restore(key.slice(end + 1), value)
-        ) {
-          loaded++;
-        } else {
+        const page = readPageKey(key);
+        if (page === null) {
           damaged.push(key);
+          continue;
         }
+        const { mountpoint, number } = page;
+        const retained = this.of(mountpoint);
+        retained.found(number);
+        if (page.deaths) {
+          deaths = { mountpoint, number, value };
+          continue;
+        }
+        const own = deaths?.number === number && deaths.mountpoint === mountpoint ? deaths.value : null;
+        if (!retained.restore(number, value, own)) damaged.push(key);
       }
     }
-    return { loaded, damaged };
+    return { loaded: this.count, damaged };
   }
 }

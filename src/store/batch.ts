@@ -12,7 +12,6 @@ import {
   referencesKey,
   segmentKey,
   writeHeadKey,
-  writeRecordKey,
   writeReferencesKey,
 } from "./keys.ts";
 import type { CommitBatch, QueueHead, RecordTable } from "./participant.ts";
@@ -149,22 +148,6 @@ export class Batch implements CommitBatch {
     values.reserve(value.length + CHECKSUM_BYTES);
     values.bytes(value, 0, value.length);
     this.#set.put(recordKey(table, key), seal(values));
-  }
-
-  putRecordOf(
-    table: RecordTable,
-    keyHead: Buffer,
-    valueHead: Buffer,
-    rest: Buffer,
-    start: number,
-    middle: number,
-    end: number,
-  ): void {
-    const values = this.#values;
-    values.reserve(valueHead.length + end - middle + CHECKSUM_BYTES);
-    values.bytes(valueHead, 0, valueHead.length);
-    values.bytes(rest, middle, end);
-    this.#set.put(writeRecordKey(this.#keys, table, keyHead, rest, start, middle), seal(values));
   }
 
   deleteRecord(table: RecordTable, key: string): void {

@@ -3,22 +3,28 @@ import { ByteWriter } from "./byte-writer.ts";
 import { CHECKSUM_BYTES, isSealed, seal } from "./checksum.ts";
 import { type Database, WriteSet } from "./database.ts";
 import { COUNTERS_KEY, FORMAT_KEY } from "./keys.ts";
+import { gatherRetained } from "./retained-migration.ts";
 
 /** The format that this program writes. */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 /** A step from one format version to the next. */
 export interface Migration {
   /** The version it starts from; it leads to the next one. */
   readonly from: number;
-  /** Rewrites what has changed. May be run again after it was cut short by a crash. */
-  run(database: Database): Promise<void>;
+  /**
+   * Rewrites what has changed. May be run again, after it was cut short by a crash or on data of a later version.
+   * `report` is told what could not be read.
+   */
+  run(database: Database, report: (problem: string) => void): Promise<void>;
 }
 
 /** All steps so far. */
 export const MIGRATIONS: readonly Migration[] = [
   // In format 1 all incoming packet ids are in the heads. They are read like those of today, and written anew by and by.
   { from: 1, run: () => Promise.resolve() },
+  // In format 2 each retained message has a value of its own.
+  { from: 2, run: gatherRetained },
 ];
 
 /** The data was written by a newer program, or no step leads from it to this one. */
@@ -81,6 +87,7 @@ async function isEmpty(database: Database): Promise<boolean> {
  * Sees to it that the data has the format of this program: a new database gets its version, older data is migrated.
  *
  * @param repaired the database was just repaired: a lost version record is written again
+ * @param report told what a migration could not read
  * @returns the version found, 0 for a new database
  * @throws FormatError when the data is newer, or is no message store
  */
@@ -90,6 +97,7 @@ export async function ensureFormat(
   repaired: boolean,
   target = FORMAT_VERSION,
   migrations: readonly Migration[] = MIGRATIONS,
+  report: (problem: string) => void = () => undefined,
 ): Promise<number> {
   const value = await read(database, FORMAT_KEY);
   if (!(value instanceof Buffer) || !isSealed(value) || value.length !== 8) {
@@ -100,6 +108,8 @@ export async function ensureFormat(
         `${directory} holds a database that is not a message store of this broker; move it away or use another directory`,
       );
     }
+    // Which version it had is not known.
+    if (!fresh) for (const migration of migrations) await migration.run(database, report);
     await database.write(formatRecord(target), true);
     return fresh ? 0 : target;
   }
@@ -118,7 +128,7 @@ export async function ensureFormat(
           `${version} up to ${version + 1}`,
       );
     }
-    await migration.run(database);
+    await migration.run(database, report);
     await database.write(formatRecord(version + 1), true);
   }
   return found;

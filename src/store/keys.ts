@@ -11,7 +11,7 @@ import type { RecordTable } from "./participant.ts";
  *   'r' queue last-sequence     references of one queue made by one commit; the last sequence number in it, so that a
  *                               seek to a sequence number finds the value that contains it
  *   's' segment                 message bodies
- *   't' table key               records
+ *   't' table key               records; of retained messages see retained-page.ts
  */
 const DIRECTORY = 0x64;
 const HEAD = 0x68;
@@ -25,7 +25,7 @@ const TABLES: Readonly<Record<RecordTable, number>> = {
   group: 0x67,
   incoming: 0x69,
   meta: 0x6d,
-  retained: 0x72,
+  retained: 0x70,
   subscriber: 0x73,
   will: 0x77,
 };
@@ -45,8 +45,15 @@ export const REFERENCES_RANGE: KeyRange = prefixRange(REFERENCES);
 export const SEGMENT_RANGE: KeyRange = prefixRange(SEGMENT);
 export const DIRECTORY_RANGE: KeyRange = prefixRange(DIRECTORY);
 
+/** Retained messages before they were gathered in pages: one value for each. */
+export const RETAINED_OF_FORMAT_2: KeyRange = tableRange(0x72);
+
 function prefixRange(prefix: number): KeyRange {
   return { gte: Buffer.from([prefix]), lt: Buffer.from([prefix + 1]) };
+}
+
+function tableRange(letter: number): KeyRange {
+  return { gte: Buffer.from([RECORD, letter]), lt: Buffer.from([RECORD, letter + 1]) };
 }
 
 function numbered(prefix: number, value: number): Buffer {
@@ -108,23 +115,6 @@ export function writeReferencesKey(writer: ByteWriter, queue: number, last: numb
   return writer.end();
 }
 
-/** A record's key made of `head` and `rest[start, end)`. */
-export function writeRecordKey(
-  writer: ByteWriter,
-  table: RecordTable,
-  head: Buffer,
-  rest: Buffer,
-  start: number,
-  end: number,
-): Buffer {
-  writer.reserve(2 + head.length + end - start);
-  writer.u8(RECORD);
-  writer.u8(TABLES[table]);
-  writer.bytes(head, 0, head.length);
-  writer.bytes(rest, start, end);
-  return writer.end();
-}
-
 export function recordKey(table: RecordTable, key: string): Buffer {
   const bytes = Buffer.allocUnsafe(2 + Buffer.byteLength(key));
   bytes[0] = RECORD;
@@ -134,8 +124,7 @@ export function recordKey(table: RecordTable, key: string): Buffer {
 }
 
 export function recordRange(table: RecordTable): KeyRange {
-  const letter = TABLES[table];
-  return { gte: Buffer.from([RECORD, letter]), lt: Buffer.from([RECORD, letter + 1]) };
+  return tableRange(TABLES[table]);
 }
 
 /** The text key in a record's key. */
@@ -161,6 +150,8 @@ export function describeKey(key: Buffer): string {
       return `the directory entry of segment ${keyNumber(key)}`;
     case RECORD: {
       const table = Object.entries(TABLES).find(([, letter]) => letter === key[1]);
+      if (key[1] === TABLES.retained)
+        return `a page of retained messages, ${JSON.stringify(recordName(key))},`;
       return `the ${table?.[0] ?? "unknown"} record ${JSON.stringify(recordName(key))}`;
     }
     default:

@@ -42,7 +42,9 @@ export async function openStore(
     counters === undefined ? plain : new MeasuredDatabase(plain, counters);
   const { database, damaged } = await open(false);
   try {
-    const found = await ensureFormat(database, directory, damaged, version, migrations);
+    const report = (problem: string) =>
+      log.error("store_damaged", `the message store is damaged: ${problem}`);
+    const found = await ensureFormat(database, directory, damaged, version, migrations, report);
     if (found > 0 && found < version) {
       log.info("store_migrated", `the message store was brought from format ${found} to format ${version}`);
     }

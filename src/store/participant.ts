@@ -66,21 +66,8 @@ export interface CommitBatch {
   release(queue: number, sequence: number, segment: number): void;
   /** Removes a queue with its head and all references. */
   removeQueue(queue: number): void;
-  /** Puts a record (subscriber, group, retained message, will …) into a named table; key and value are opaque. */
+  /** Puts a record (subscriber, group, page of retained messages, will …) into a named table; key and value are opaque. */
   putRecord(table: RecordTable, key: string, value: Buffer): void;
-  /**
-   * The same with key and value in two parts each, copied at once: the key is `keyHead` and `rest[start, middle)`, the
-   * value `valueHead` and `rest[middle, end)`.
-   */
-  putRecordOf(
-    table: RecordTable,
-    keyHead: Buffer,
-    valueHead: Buffer,
-    rest: Buffer,
-    start: number,
-    middle: number,
-    end: number,
-  ): void;
   deleteRecord(table: RecordTable, key: string): void;
 }
 

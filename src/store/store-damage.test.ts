@@ -107,17 +107,17 @@ describe("damaged values", () => {
     await durable(store);
     database.poke(segmentKey(broken.segment), Buffer.from("not a segment at all"));
     database.poke(referencesKey(other.id, 0), Buffer.from("??"));
-    database.poke(recordKey("retained", "x"), Buffer.from("??"));
+    database.poke(recordKey("will", "x"), Buffer.from("??"));
     for (let i = 0; i < 2; i++) {
       assert.deepEqual(await payloads(store, queue.id), ["good"]);
       assert.deepEqual(await payloads(store, other.id), []);
-      assert.equal(await store.readRecord("retained", "x"), null);
+      assert.equal(await store.readRecord("will", "x"), null);
     }
     await durable(store);
     assert.equal(store.statistics.damagedValues, 3);
     assert.ok(store.statistics.lostReferences >= 1);
     assert.equal(lines.text.filter((line) => /put aside/.test(line)).length, 3);
-    assert.ok(lines.has(/message bodies \(segment \d+\)/) && lines.has(/retained record "x"/));
+    assert.ok(lines.has(/message bodies \(segment \d+\)/) && lines.has(/will record "x"/));
     const kept = [...database.data]
       .filter(([key]) => key.startsWith("q"))
       .map(([, value]) => value.toString());
@@ -389,22 +389,22 @@ describe("the format version", () => {
       },
     });
     const lines = new Lines();
-    const format = { version: 4, migrations: [step(2), step(3)] };
+    const format = { version: 5, migrations: [step(3), step(4)] };
     const migrated = await openStore(directory, SMALL, { log: lines.log, format });
-    assert.deepEqual(steps, [2, 3]);
-    assert.ok(lines.has(/from format 2 to format 4/));
+    assert.deepEqual(steps, [3, 4]);
+    assert.ok(lines.has(/from format 3 to format 5/));
     assert.equal(await countRestored(migrated, queue?.id ?? 0), 3);
     await migrated.close();
     await (await openStore(directory, SMALL, { log: lines.log, format })).close();
-    assert.deepEqual(steps, [2, 3]);
+    assert.deepEqual(steps, [3, 4]);
     await assert.rejects(open(directory), (error) => {
       assert.ok(error instanceof FormatError);
-      assert.match(error.message, /has format 4.*knows formats up to 2.*newer version/);
+      assert.match(error.message, /has format 5.*knows formats up to 3.*newer version/);
       return true;
     });
     await assert.rejects(
-      openStore(directory, SMALL, { log: lines.log, format: { version: 5, migrations: [] } }),
-      /cannot bring format 4 up to 5/,
+      openStore(directory, SMALL, { log: lines.log, format: { version: 6, migrations: [] } }),
+      /cannot bring format 5 up to 6/,
     );
     // A refusal leaves the directory free.
     await (await openStore(directory, SMALL, { log: lines.log, format })).close();
