@@ -170,6 +170,19 @@ describe("errors", () => {
     ]);
     assert.deepEqual(errors(t, `${text}\nplugins.vmq_nope = on`), []);
   });
+
+  it("are syslog over TLS without what it needs, and a name with blanks", (t) => {
+    const tls = "log.syslog = on\nlog.syslog.remote.host = h\nlog.syslog.remote.protocol = tls";
+    assert.deepEqual(errors(t, tls), [
+      "vernemq.conf:3: log.syslog.format: log.syslog.format must be rfc5424 for TLS SysLog",
+      "vernemq.conf:3: log.syslog.remote.protocol: log.syslog.remote.tls.cafile is required for TLS SysLog",
+    ]);
+    const whole = `${tls}\nlog.syslog.format = rfc5424\nlog.syslog.remote.tls.cafile = /ca.pem`;
+    assert.deepEqual(errors(t, whole), []);
+    assert.deepEqual(errors(t, tls.replace("log.syslog = on", "log.syslog = off")), []);
+    const [error] = errors(t, "log.syslog.app_name = my broker");
+    assert.match(error ?? "", /log\.syslog\.app_name = my broker: .*; allowed: 1 to 48 characters of ASCII/);
+  });
 });
 
 describe("warnings", () => {
@@ -226,6 +239,17 @@ describe("warnings", () => {
       "log.console.file.format = json",
     ].join("\n");
     assert.deepEqual(warnings(t, text), []);
+  });
+});
+
+describe("syslog", () => {
+  it("with facts about a server and without its name is warned of", (t) => {
+    const text = "log.syslog = on\nlog.syslog.remote.port = 514\nlog.syslog.remote.protocol = tcp";
+    assert.deepEqual(warnings(t, text), [
+      "without effect, because log.syslog.remote.host is missing: log.syslog.remote.protocol (vernemq.conf:3)",
+    ]);
+    assert.deepEqual(warnings(t, `${text}\nlog.syslog.remote.host = h`), []);
+    assert.deepEqual(warnings(t, text.replace("on", "off")), []);
   });
 });
 

@@ -8,6 +8,7 @@ import { formatPlace, type Problem } from "./problem.ts";
 import { readFiles, type WrittenSetting } from "./reader/files.ts";
 import { type Sources, substitute } from "./reader/substitution.ts";
 import { aliases, allOptions } from "./schema/schema.ts";
+import { syslogProblems } from "./syslog-rules.ts";
 import { wordList } from "./type/list.ts";
 import type { ValueContext } from "./type/value-type.ts";
 import { type Warning, warningsAbout } from "./warning.ts";
@@ -59,7 +60,7 @@ export function loadConfiguration(request: LoadRequest): LoadResult {
   }
   const directories = effectiveDirectories(request, texts.get("platform_data_dir")?.text);
   const context: ValueContext = { resolvePath: (path) => resolvePath(path, directories) };
-  errors.push(...invalidValues(texts, context), ...missingPartners(texts));
+  errors.push(...invalidValues(texts, context), ...missingPartners(texts), ...syslogProblems(texts));
   if (errors.length > 0) return { ok: false, errors: inOrder(errors, written) };
   texts.set("platform_data_dir", { ...texts.get("platform_data_dir"), text: directories.data });
   const configuration = new Configuration(confFile, directories, texts);

@@ -44,6 +44,20 @@ function aboutAddresses(configuration: Configuration): readonly Warning[] {
   }));
 }
 
+/** What is said about a syslog server without its name: the messages go to the service of this machine. */
+function aboutSyslog(configuration: Configuration): readonly Warning[] {
+  if (configuration.setting("log.syslog")?.text !== "on") return [];
+  if ((configuration.setting("log.syslog.remote.host")?.text ?? "") !== "") return [];
+  const keys = configuration
+    .settings()
+    .filter((known) => known.key.startsWith("log.syslog.remote.") && !isUsual(configuration, known))
+    .map(({ key }) => key)
+    .filter((key) => key !== "log.syslog.remote.host");
+  if (keys.length === 0) return [];
+  const names = keys.map((key) => placed(configuration, key)).join(", ");
+  return [{ keys, text: `without effect, because log.syslog.remote.host is missing: ${names}` }];
+}
+
 /**
  * One warning for each part of the broker that settings ask for and that this version lacks, and one for each
  * reason why settings are only accepted; one for each listener that has options and no address.
@@ -63,5 +77,5 @@ export function warningsAbout(configuration: Configuration): readonly Warning[] 
     keys,
     text: `${reason}: ${keys.map((key) => placed(configuration, key)).join(", ")}`,
   }));
-  return [...warnings, ...aboutAddresses(configuration)];
+  return [...warnings, ...aboutAddresses(configuration), ...aboutSyslog(configuration)];
 }

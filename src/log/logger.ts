@@ -1,4 +1,5 @@
 import { ConsoleSink } from "./console-sink.ts";
+import type { LogDestination } from "./destination.ts";
 import { FileSink } from "./file-sink.ts";
 import { type LogLevel, severity } from "./level.ts";
 import { bounded, formatCrash, formatLine, type LineStyle, MAX_MESSAGE_LENGTH, printable } from "./line.ts";
@@ -52,11 +53,14 @@ export interface LogClock {
 
 interface Route {
   readonly sink: LogSink;
-  readonly style: LineStyle;
   readonly severity: number;
+  line(time: string, level: LogLevel, event: string, message: string): string;
 }
 
-type CrashRoute = Omit<Route, "severity">;
+interface CrashRoute {
+  readonly sink: LogSink;
+  readonly style: LineStyle;
+}
 
 abstract class LeveledLogger implements Logger {
   abstract enabled(level: LogLevel): boolean;
@@ -154,7 +158,7 @@ class NodeLogger extends LeveledLogger implements RootLogger {
   #timeOfText = -1;
   #timeText = "";
 
-  constructor(options: LogOptions, clock: LogClock) {
+  constructor(options: LogOptions, clock: LogClock, destination: LogDestination | undefined) {
     super();
     this.#clock = clock;
     const floor = severity(options.level);
@@ -163,17 +167,30 @@ class NodeLogger extends LeveledLogger implements RootLogger {
     this.#maximumCrashReport = options.maximumCrashReport ?? MAX_CRASH_LENGTH;
     const { target, file, format, write } = options.console;
     const sinks: LogSink[] = [];
+    const route = (added: Route): void => {
+      sinks.push(added.sink);
+      this.#routes.push(added);
+      this.#lowest = Math.min(this.#lowest, added.severity);
+    };
     const add = (sink: LogSink, format: LogFormat, severity: number): CrashRoute => {
-      const route = { sink, style: this.#style(format), severity };
-      sinks.push(sink);
-      this.#routes.push(route);
-      this.#lowest = Math.min(this.#lowest, severity);
-      return route;
+      const style = this.#style(format);
+      route({ sink, severity, line: (...entry) => formatLine(style, ...entry) });
+      return { sink, style };
     };
     if (target === "console" || target === "both") {
       add(write === undefined ? this.#console(format) : new WriterSink(write), format, threshold);
     }
     if (target === "file" || target === "both") add(this.#file(file), file.format, threshold);
+    if (destination !== undefined) {
+      const lost = (lines: number): string =>
+        destination.line(this.#time(), "warning", "lines_lost", lossText(lines));
+      const tell = (level: LogLevel, message: string): void => this.log(level, "syslog", message);
+      route({
+        sink: destination.open(lost, tell),
+        severity: Math.max(floor, severity(destination.level)),
+        line: (...entry) => destination.line(...entry),
+      });
+    }
     let crashRoute: CrashRoute | undefined;
     if (options.error !== undefined) {
       crashRoute = add(this.#file(options.error), options.error.format, Math.max(floor, severity("error")));
@@ -202,7 +219,7 @@ class NodeLogger extends LeveledLogger implements RootLogger {
     const text = printable(bounded(message, MAX_MESSAGE_LENGTH));
     const time = this.#time();
     for (const route of this.#routes) {
-      if (rank >= route.severity) route.sink.write(formatLine(route.style, time, level, event, text));
+      if (rank >= route.severity) route.sink.write(route.line(time, level, event, text));
     }
   }
 
@@ -217,7 +234,7 @@ class NodeLogger extends LeveledLogger implements RootLogger {
     const time = this.#time();
     for (const route of this.#routes) {
       if (rank < route.severity || route.sink === this.#crashRoute?.sink) continue;
-      route.sink.write(formatLine(route.style, time, "error", event, text));
+      route.sink.write(route.line(time, "error", event, text));
     }
     if (this.#crashRoute === undefined || rank < this.#floor) return;
     this.#crashRoute.sink.write(formatCrash(this.#crashRoute.style, time, event, text, stack.slice(1)));
@@ -285,10 +302,7 @@ class NodeLogger extends LeveledLogger implements RootLogger {
 
   #lossReporter(format: LogFormat): (lines: number) => string {
     const style = this.#style(format);
-    return (lines) => {
-      const message = `${lines} log lines were lost: the destination was full or slow`;
-      return formatLine(style, this.#time(), "warning", "lines_lost", message);
-    };
+    return (lines) => formatLine(style, this.#time(), "warning", "lines_lost", lossText(lines));
   }
 
   #time(): string {
@@ -299,6 +313,10 @@ class NodeLogger extends LeveledLogger implements RootLogger {
     }
     return this.#timeText;
   }
+}
+
+function lossText(lines: number): string {
+  return `${lines} log lines were lost: the destination was full or slow`;
 }
 
 /** Hands lines to a function at once (the prompt of `vernemq console`). */
@@ -327,9 +345,16 @@ class WriterSink implements LogSink {
   }
 }
 
-/** Opens the log of a node. Files are made when the first line needs them; nothing here can fail. */
-export function createLogger(options: LogOptions, clock: LogClock = { now: () => Date.now() }): RootLogger {
-  return new NodeLogger(options, clock);
+/**
+ * Opens the log of a node. Files are made, and connections to `destination`, when the first line needs them; nothing here
+ * can fail.
+ */
+export function createLogger(
+  options: LogOptions,
+  clock: LogClock = { now: () => Date.now() },
+  destination?: LogDestination,
+): RootLogger {
+  return new NodeLogger(options, clock, destination);
 }
 
 /** A logger that writes nothing: for tests and tools. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { load } from "../config/load-test-support.ts";
-import { logOptions } from "./log-options.ts";
+import { logOptions, syslogOptions } from "./log-options.ts";
 
 describe("logOptions", () => {
   it("gives the documented defaults", (context) => {
@@ -72,5 +72,44 @@ describe("logOptions", () => {
     const sizeOf = (text: string) => logOptions(load(context, text)).crash?.rotation.size;
     assert.equal(sizeOf("log.crash.size = 1MB"), 1024 * 1024);
     assert.equal(sizeOf("log.crash.size = 1MB\nlog.crash.rotation.size = 2MB"), 2 * 1024 * 1024);
+  });
+});
+
+describe("syslogOptions", () => {
+  it("is nothing unless syslog is on", (context) => {
+    assert.equal(syslogOptions(load(context, "log.syslog.facility = user")), undefined);
+  });
+
+  it("takes everything from the syslog keys", (context) => {
+    assert.deepEqual(syslogOptions(load(context, "log.syslog = on")), {
+      level: "debug",
+      format: "rfc3164",
+      facility: "daemon",
+      appName: "vernemq",
+      remote: undefined,
+    });
+    const text = [
+      "log.syslog = on",
+      "log.syslog.level = warning",
+      "log.syslog.format = rfc5424",
+      "log.syslog.facility = kernel",
+      "log.syslog.app_name = mqtt",
+      "log.syslog.remote.host = logs.example.org",
+      "log.syslog.remote.port = 6514",
+      "log.syslog.remote.protocol = tls",
+      "log.syslog.remote.tls.cafile = ./etc/ca.pem",
+    ].join("\n");
+    const options = syslogOptions(load(context, text));
+    assert.deepEqual(
+      { ...options, remote: { ...options?.remote, caFile: "…" } },
+      {
+        level: "warning",
+        format: "rfc5424",
+        facility: "kernel",
+        appName: "mqtt",
+        remote: { host: "logs.example.org", port: 6514, protocol: "tls", caFile: "…" },
+      },
+    );
+    assert.match(options?.remote?.caFile ?? "", /^\/.*\/ca\.pem$/);
   });
 });

@@ -1,6 +1,8 @@
 import type { Configuration } from "../config/configuration.ts";
+import type { LogDestination } from "../log/destination.ts";
 import type { LogFileOptions, LogFormat, LogOptions } from "../log/options.ts";
 import type { RotationTime } from "../log/rotation-time.ts";
+import type { SyslogOptions } from "../log/syslog/options.ts";
 
 /**
  * Where the log goes, from the `log.*` keys, none of which can be changed at run time. `writeLog` takes the place of
@@ -24,6 +26,36 @@ export function logOptions(configuration: Configuration, writeLog?: (text: strin
       : undefined,
     crash: configuration.get("log.crash") ? fileOf(configuration, "crash", "text") : undefined,
   };
+}
+
+/** What `log.syslog.*` says; undefined: `log.syslog = off`. */
+export function syslogOptions(configuration: Configuration): SyslogOptions | undefined {
+  if (!configuration.get("log.syslog")) return undefined;
+  const level = configuration.get("log.syslog.level");
+  const host = configuration.get("log.syslog.remote.host");
+  const remote = {
+    port: configuration.get("log.syslog.remote.port"),
+    protocol: configuration.get("log.syslog.remote.protocol"),
+    caFile: configuration.get("log.syslog.remote.tls.cafile"),
+  };
+  return {
+    level: level === "all" ? "debug" : level,
+    format: configuration.get("log.syslog.format"),
+    facility: configuration.get("log.syslog.facility"),
+    appName: configuration.get("log.syslog.app_name") ?? "vernemq",
+    remote: host === undefined || host === "" ? undefined : { host, ...remote },
+  };
+}
+
+/** Syslog, loaded when it is wanted only. */
+export async function syslogOf(
+  configuration: Configuration,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<LogDestination | undefined> {
+  const options = syslogOptions(configuration);
+  if (options === undefined) return undefined;
+  const { syslogDestination } = await import("../log/syslog/syslog.ts");
+  return syslogDestination(options, env);
 }
 
 function fileOf(

@@ -18,7 +18,7 @@ import { listenerDirectory } from "./listener-directory.ts";
 import { Listeners } from "./listeners.ts";
 import { LoadMonitor } from "./load-monitor.ts";
 import { loadStored } from "./loader.ts";
-import { logOptions } from "./log-options.ts";
+import { logOptions, syslogOf } from "./log-options.ts";
 import { provideMetrics } from "./measured-metrics.ts";
 import { memoryUse } from "./memory-use.ts";
 import { Mountpoints } from "./mountpoints.ts";
@@ -52,7 +52,8 @@ export async function startNode(options: StartOptions) {
   } catch (error) {
     throw new StartError([`error: the data or log directory cannot be used: ${reasonOf(error)}`]);
   }
-  const log = createLogger(logOptions(configuration, writeLog), systemClock);
+  const syslog = await syslogOf(configuration, env);
+  const log = createLogger(logOptions(configuration, writeLog), systemClock, syslog);
   for (const { text } of warnings) log.warning("configuration", text);
   const metrics = new Metrics();
   const { counters } = metrics;

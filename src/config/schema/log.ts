@@ -1,10 +1,9 @@
-import { compatibility, later, type Option, option, optional } from "../option.ts";
+import { compatibility, type Option, option, optional } from "../option.ts";
 import { byteSize, integer, numberOr } from "../type/number.ts";
 import { file } from "../type/path.ts";
-import { enumeration, flag, string } from "../type/text.ts";
+import { applicationName, enumeration, flag, string } from "../type/text.ts";
 import { rotationMoment } from "../type/time.ts";
 
-const SYSLOG = later("logging to syslog");
 const SASL = compatibility("it belongs to the Erlang runtime, which this broker does not use");
 
 const sizeOrInfinity = numberOr(byteSize({ min: 1 }), { infinity: Infinity });
@@ -112,15 +111,16 @@ export const log = {
     doc: "Compresses such files.",
     status: SASL,
   }),
-  "log.syslog": option(flag, "off", { doc: "Sends the log to syslog.", visibility: "live", status: SYSLOG }),
+  "log.syslog": option(flag, "off", {
+    doc: "Sends the log to syslog as well: to the service of this machine (/dev/log, through the program logger of util-linux), or to log.syslog.remote.host.",
+    visibility: "live",
+  }),
   "log.syslog.level": option(floor, "all", {
     doc: "The least important messages that go to syslog.",
-    status: SYSLOG,
   }),
   "log.syslog.format": option(enumeration("rfc3164", "rfc5424"), "rfc3164", {
-    doc: "The form of syslog messages.",
+    doc: "The form of syslog messages. The services of a machine expect rfc3164 on /dev/log.",
     visibility: "live",
-    status: SYSLOG,
   }),
   "log.syslog.facility": option(
     enumeration(
@@ -129,28 +129,23 @@ export const log = {
       ...["local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"],
     ),
     "daemon",
-    { doc: "The facility of syslog messages.", visibility: "live", status: SYSLOG },
+    { doc: "The facility of syslog messages.", visibility: "live" },
   ),
-  "log.syslog.app_name": optional(string, {
-    doc: "The name of the application in syslog messages.",
-    status: SYSLOG,
+  "log.syslog.app_name": optional(applicationName, {
+    doc: "The name of the application in syslog messages; vernemq when it is not set.",
   }),
   "log.syslog.remote.host": optional(string, {
     doc: "Another machine to which syslog messages are sent, instead of the local service.",
-    status: SYSLOG,
   }),
   "log.syslog.remote.port": option(integer({ min: 1, max: 65535 }), "514", {
     doc: "The port of that machine.",
     visibility: "live",
-    status: SYSLOG,
   }),
   "log.syslog.remote.protocol": option(enumeration("udp", "tcp", "tls"), "udp", {
-    doc: "How that machine is reached. tls needs log.syslog.format = rfc5424 and log.syslog.remote.tls.cafile.",
+    doc: "How that machine is reached: udp, tcp with the length before each message (RFC 6587), or tls (RFC 5425). tls needs log.syslog.format = rfc5424 and log.syslog.remote.tls.cafile.",
     visibility: "live",
-    status: SYSLOG,
   }),
   "log.syslog.remote.tls.cafile": optional(file, {
     doc: "The certificates of the authorities that may vouch for that machine, as a PEM file.",
-    status: SYSLOG,
   }),
 };

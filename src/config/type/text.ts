@@ -37,6 +37,14 @@ export function enumeration<const Word extends string>(...words: readonly Word[]
   };
 }
 
+/** The name of an application in messages of syslog [RFC 5424, 6.2.5]. */
+export const applicationName: ValueType<string> = {
+  name: "string",
+  allowed: "1 to 48 characters of ASCII without blanks",
+  parse: (text) =>
+    /^[\x21-\x7e]{1,48}$/.test(text) ? accepted(text) : refused("is no name of an application"),
+};
+
 /** Text of exactly one character. */
 export const character: ValueType<string> = {
   name: "character",
