@@ -64,7 +64,7 @@ describe("access", { skip: oursOnly }, () => {
     });
   }
 
-  test("each filter is judged on its own by what it could receive", async () => {
+  test("each filter is judged on its own by what it could receive [MQTT3-3.9.3-2]", async () => {
     for (const [version, no] of [
       [3, 0x80],
       [4, 0x80],
@@ -97,7 +97,7 @@ describe("access", { skip: oursOnly }, () => {
     }
   });
 
-  test("a PUBLISH without the right: dropped in 3.1, closed in 3.1.1, 0x87 in 5", async () => {
+  test("a PUBLISH without the right: dropped in 3.1, closed in 3.1.1, 0x87 in 5 [MQTT3-3.3.5-2]", async () => {
     const watch = await suite.connect({ version: 5, ...alice });
     await watch.subscribe("alice/#", 1);
     const v3 = await suite.connect({ version: 3, ...bob });

@@ -86,7 +86,7 @@ describe("clients", () => {
   });
 
   for (const protocolVersion of [3, 4, 5] as const) {
-    test(`MQTT.js, version ${protocolVersion}`, async () => {
+    test(`MQTT.js, version ${protocolVersion} [MQTT3-7.0.0-2]`, async () => {
       const topic = suite.name();
       const client = await mqttJs(suite.port, {
         protocolVersion,

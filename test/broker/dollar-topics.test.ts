@@ -22,7 +22,7 @@ describe("$ topics", { skip: oursOnly }, () => {
     });
   }
 
-  test("$SYS arrives for those who subscribe to it, not for # and +/# [MQTT-4.7.2-1]", async () => {
+  test("$SYS arrives for those who subscribe to it, not for # and +/# [MQTT-4.7.2-1; MQTT3-4.7.2-1]", async () => {
     const [sys, all, plus] = [await suite.connect(), await suite.connect(), await suite.connect()];
     await all.subscribe("#", 0);
     await plus.subscribe("+/#", 0);

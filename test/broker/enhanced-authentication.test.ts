@@ -49,7 +49,7 @@ describe("enhanced authentication", { skip: oursOnly }, () => {
     return client;
   }
 
-  test("one step: CONNACK has method and data, and the other hooks are asked afterwards", async () => {
+  test("one step: CONNACK has method and data, and the other hooks are asked afterwards [MQTT-4.12.0-5]", async () => {
     const clientId = suite.name("c");
     const client = await begin(DONE, {}, clientId);
     const { code, properties } = await client.expect("connack");
@@ -71,7 +71,7 @@ describe("enhanced authentication", { skip: oursOnly }, () => {
     });
   });
 
-  test("several steps before CONNACK, then a usual session", async () => {
+  test("several steps before CONNACK, then a usual session [MQTT-3.15.2-1, 4.12.0-2, -5]", async () => {
     const [clientId, topic] = [suite.name("c"), suite.name()];
     const client = await begin(step(24, "1"), {}, clientId);
     const challenge = await client.expect("auth", { code: 0x18 });
@@ -106,7 +106,7 @@ describe("enhanced authentication", { skip: oursOnly }, () => {
     await client.expectClosed();
   });
 
-  test("refusals before CONNACK are told by it, and leave the session of that name alone", async () => {
+  test("refusals before CONNACK are told by it, and leave the session of that name alone [MQTT-4.12.0-4]", async () => {
     const clientId = suite.name("c");
     const old = await suite.connect({ version: 5, clientId });
     const error = (more: object = {}): Doing => ({ kind: "error", reason: "no", ...more });
@@ -139,7 +139,7 @@ describe("enhanced authentication", { skip: oursOnly }, () => {
     await old.expectNothing();
   });
 
-  test("the wrong packets before CONNACK: 0x82, and never DISCONNECT [MQTT-3.1.2-30, 3.14.0-1]", async () => {
+  test("the wrong packets before CONNACK: 0x82, and never DISCONNECT [MQTT-3.1.2-30, 3.14.0-1, 4.12.0-3]", async () => {
     const other = { authenticationMethod: "other" };
     const packets: OutPacket[] = [
       { cmd: "pingreq" },
@@ -176,7 +176,7 @@ describe("enhanced authentication", { skip: oursOnly }, () => {
     await client.subscribe(topic, 1);
     client.send(auth(0x19, step(24, "1")));
     await client.expect("auth", { code: 0x18, properties: { authenticationData: Buffer.from("1") } });
-    // [MQTT-4.12.1]: the session goes on while that is under way.
+    // Section 4.12.1: the session goes on while that is under way.
     await client.publish(topic, "meanwhile", { qos: 1 });
     await client.receive({ payload: "meanwhile" });
     client.send(auth(0x18, DONE));
@@ -189,7 +189,7 @@ describe("enhanced authentication", { skip: oursOnly }, () => {
     assert.equal(plugin.calls(clientId, "auth_on_register_m5").length, 1);
   });
 
-  test("a failed re-authentication ends with DISCONNECT, and the will is published", async () => {
+  test("a failed re-authentication ends with DISCONNECT, and the will is published [MQTT-4.12.1-2]", async () => {
     const topic = suite.name();
     const watcher = await suite.connect();
     await watcher.subscribe(topic, 1);
@@ -212,13 +212,21 @@ describe("enhanced authentication", { skip: oursOnly }, () => {
     }
   });
 
-  test("another method, or none from the start: DISCONNECT 0x82 [MQTT-4.12.0-5, -6]", async () => {
+  test("another method, or none from the start: DISCONNECT 0x82 [MQTT-4.12.0-7, 4.12.1-1]", async () => {
     const changed = await authenticated();
     changed.send({ cmd: "auth", code: 0x19, properties: { authenticationMethod: "other" } });
     await changed.expectDisconnect(0x82);
     const plain = await suite.connect({ version: 5 });
     plain.send(auth(0x19, DONE));
     await plain.expectDisconnect(0x82);
+  });
+
+  test("no method and no AUTH for those who did not ask [MQTT-4.12.0-6]", async () => {
+    const clientId = suite.name("c");
+    const client = await suite.connect({ version: 5, clientId });
+    assert.deepEqual(client.connack?.properties, {});
+    await client.expectNothing();
+    assert.ok(!plugin.hooks(clientId).includes("on_auth_m5"));
   });
 
   test("AUTH does not exist before MQTT 5", async () => {

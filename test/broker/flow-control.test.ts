@@ -16,7 +16,7 @@ describe("flow control", () => {
   });
 
   for (const version of [4, 5] as const) {
-    test(`version ${version}: no more than the window is in flight [MQTT-4.9.0-2, -3]`, async () => {
+    test(`version ${version}: no more than the window is in flight [MQTT-3.3.4-9, -10, 4.9.0-1 to -3]`, async () => {
       const topic = suite.name();
       const subscriber = await suite.connect({ version, properties: { receiveMaximum: 3 } });
       await subscriber.subscribe(topic, 2);
@@ -50,7 +50,7 @@ describe("flow control", () => {
     await subscriber.expectNothing();
   });
 
-  test("MQTT 5: over the broker's receive maximum: 0x93 [MQTT-3.3.4-9]", async () => {
+  test("MQTT 5: over the broker's receive maximum: 0x93 [MQTT-3.3.4-7]", async () => {
     const client = await suite.connect({ version: 5 });
     assert.equal(client.connack?.properties.receiveMaximum, 3);
     const topic = suite.name();
@@ -132,7 +132,7 @@ describe("flow control", () => {
     await client.expectDisconnect(0x95);
   });
 
-  test("topic aliases of the client", async () => {
+  test("topic aliases of the client [MQTT-3.3.2-12]", async () => {
     const root = suite.name();
     const client = await suite.connect({ version: 5 });
     const maximum = client.connack?.properties.topicAliasMaximum ?? 0;
@@ -153,7 +153,7 @@ describe("flow control", () => {
     }
   });
 
-  test("wrong topic aliases: 0x94 for 0 and above the maximum, 0x82 for one not set", {
+  test("wrong topic aliases: 0x94 for 0 and above the maximum, 0x82 for one not set [MQTT-3.3.2-8, -9]", {
     skip: oursOnly,
   }, async () => {
     for (const [topic, topicAlias, code] of [
@@ -182,7 +182,7 @@ describe("flow control", () => {
     await again.expectDisconnect(0x82);
   });
 
-  test("topic aliases of the broker: only up to the client's maximum [MQTT-3.1.2-26, -27]", {
+  test("topic aliases of the broker: only up to the client's maximum [MQTT-3.1.2-26, -27, 3.3.2-11]", {
     skip: oursOnly,
   }, async () => {
     const root = suite.name();
@@ -207,7 +207,9 @@ describe("flow control", () => {
     assert.ok(withoutTopic >= 2, "it uses its aliases");
   });
 
-  test("empty topic without an alias: a protocol error [MQTT-3.3.2-8]", { skip: oursOnly }, async () => {
+  test("empty topic without an alias: a protocol error [MQTT-4.7.3-1; MQTT3-4.7.3-1]", {
+    skip: oursOnly,
+  }, async () => {
     for (const version of [4, 5] as const) {
       const client = await suite.connect({ version });
       client.send({ cmd: "publish", topic: "", qos: 1, id: 1 });

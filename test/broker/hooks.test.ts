@@ -203,7 +203,7 @@ describe("hooks", { skip: oursOnly }, async () => {
     await client.take("publish", { dup: false });
   });
 
-  test("version 5: properties for CONNACK; response information only for who asked [MQTT-3.1.2-28]", async () => {
+  test("version 5: properties for CONNACK; response information only for who asked, nothing too large [MQTT-3.1.2-28, 3.2.2-19, -20]", async () => {
     const properties = {
       userProperties: [["k", "v"]],
       sessionExpiryInterval: 7,
@@ -241,6 +241,18 @@ describe("hooks", { skip: oursOnly }, async () => {
       properties: { maximumPacketSize: 100 },
     });
     assert.deepEqual(small.connack?.properties, {});
+  });
+
+  test("version 5: the keep-alive of a hook counts, not the client's [MQTT-3.2.2-21]", async () => {
+    const doing = register({ properties: { serverKeepAlive: 1 } });
+    const clients = [
+      await connect(doing, { version: 5, keepalive: 600 }),
+      await connect(doing, { version: 5, keepalive: 0 }),
+    ];
+    for (const client of clients) {
+      assert.equal(client.connack?.properties.serverKeepAlive, 1);
+      await client.expectDisconnect(0x8d);
+    }
   });
 
   test("refused CONNECTs: the codes of each version", async () => {

@@ -8,7 +8,7 @@ describe("keepalive", { skip: oursOnly }, () => {
   const suite = new BrokerUnderTest();
 
   for (const version of [4, 5] as const) {
-    test(`version ${version}: silence of 1.5 times the interval ends the connection [MQTT-3.1.2-22]`, async () => {
+    test(`version ${version}: silence of 1.5 times the interval ends the connection [MQTT-3.1.2-22, 3.2.2-22; MQTT3-3.1.2-24]`, async () => {
       const client = await suite.connect({ version, keepalive: 1 });
       const from = performance.now();
       await client.expectDisconnect(0x8d);

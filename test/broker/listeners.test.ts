@@ -68,7 +68,7 @@ describe("listeners", { skip: oursOnly }, async () => {
   const peers = async (): Promise<string> =>
     (await suite.broker.admin(["session", "show", "--peer_host", "--format=csv"])).stdout;
 
-  test("work on IPv4, IPv6, both wildcard addresses of one port, and a Unix socket", async () => {
+  test("work on IPv4, IPv6, both wildcard addresses of one port, and a Unix socket [MQTT-4.2-1; MQTT3-7.1.1-1]", async () => {
     await at(both, "127.0.0.1");
     if (!noIpv6) await at(six, "::1");
     if (!noIpv6) await at(both, "::1");

@@ -7,11 +7,14 @@ import { BrokerUnderTest, oursOnly } from "../support/suite.ts";
 
 describe("mountpoints", { skip: oursOnly }, async () => {
   const port = await freePort();
+  const wildPort = await freePort();
   const suite = new BrokerUnderTest({
     configuration: {
       "listener.tcp.other": `127.0.0.1:${port}`,
       "listener.tcp.other.mountpoint": "other",
       "listener.tcp.other.allowed_protocol_versions": "3,4",
+      "listener.tcp.wild": `127.0.0.1:${wildPort}`,
+      "listener.tcp.wild.mountpoint": "+/#",
     },
   });
   const connectOther = async (clientId: string) =>
@@ -34,6 +37,19 @@ describe("mountpoints", { skip: oursOnly }, async () => {
     await here.receive({ payload: "here", retain: true });
     await there.subscribe(topic, 1);
     await there.receive({ payload: "there", retain: true });
+  });
+
+  test("wildcards in a mountpoint mean nothing", async () => {
+    const topic = suite.name();
+    const wild = suite.track(await RawClient.connect(wildPort, { clientId: suite.name("c") }));
+    const [here, there] = [await suite.connect(), await connectOther(suite.name("c"))];
+    for (const client of [here, there, wild]) await client.subscribe([`#`, `$share/g/${topic}`], 1);
+    for (const client of [here, there]) await client.publish(topic, "theirs", { qos: 1, retain: true });
+    await wild.publish(topic, "wild", { qos: 1 });
+    await wild.receive({ payload: "wild" });
+    await wild.receive({ payload: "wild" });
+    await wild.subscribe(`${topic}/#`, 1);
+    await wild.expectNothing();
   });
 
   test("a listener's own protocol versions apply to it alone", async () => {

@@ -161,4 +161,68 @@ describe("reason codes that plugins choose", { skip: oursOnly }, () => {
       }),
     );
   });
+
+  // [MQTT-3.2.2-19, -20, 3.4.2-2, -3, 3.5.2-2, -3, 3.9.2-1, -2, 3.14.2-3, -4, 3.15.2-2, -3]
+  test("what plugins say is left out where the packet would be too large, or nobody wants it [MQTT-3.1.2-24, -29]", async () => {
+    const said = {
+      reasonString: "r".repeat(100),
+      userProperties: [["name", "v".repeat(100)]] as [string, string][],
+    };
+    const no: Doing = { kind: "error", reason: "no", reasonCode: 0x97, ...said };
+    const authenticate = (on_auth: Doing) => ({
+      authenticationMethod: "M",
+      authenticationData: Buffer.from(script({ on_auth })),
+    });
+    const step = (reasonCode: number): Doing => ({ kind: "ok", modifiers: { reasonCode, properties: said } });
+    for (const [limits, talks] of [
+      [{}, true],
+      [{ maximumPacketSize: 150 }, false],
+      [{ requestProblemInformation: 0 }, false],
+    ] as const) {
+      const expected = talks ? said : {};
+      const client = await suite.connect({
+        version: 5,
+        properties: limits,
+        username: script({ auth_on_publish: no, auth_on_subscribe: no }),
+      });
+      for (const qos of [1, 2] as const) {
+        assert.deepEqual((await client.publish("t", "", { qos }))?.properties, expected);
+      }
+      client.send({ cmd: "subscribe", id: 9, filters: [{ filter: "t" }] });
+      assert.deepEqual((await client.expect("suback", { id: 9, codes: [0x97] })).properties, expected);
+
+      // CONNACK and DISCONNECT may explain even to who does not ask for it; here they do not.
+      const refused = await suite.attempt({
+        version: 5,
+        properties: limits,
+        username: script({ auth_on_register: no }),
+      });
+      assert.deepEqual(refused.connack?.properties, expected);
+      const steps = await suite.open(5);
+      steps.sendConnect({
+        clientId: suite.name("c"),
+        properties: { ...limits, ...authenticate(step(0x18)) },
+      });
+      assert.deepEqual((await steps.expect("auth", { code: 0x18 })).properties, {
+        ...expected,
+        authenticationMethod: "M",
+      });
+      steps.send({ cmd: "auth", code: 0x18, properties: authenticate(step(0)) });
+      await steps.expect("connack", { code: 0 });
+      steps.send({ cmd: "auth", code: 0x19, properties: authenticate(no) });
+      assert.deepEqual((await steps.expect("disconnect", { code: 0x97 })).properties, expected);
+      await steps.expectClosed();
+    }
+  });
+
+  test("the server's DISCONNECT has no Session Expiry Interval [MQTT-3.14.2-2]", async () => {
+    const options = {
+      version: 5,
+      clientId: suite.name("c"),
+      properties: { sessionExpiryInterval: 60 },
+    } as const;
+    const client = await suite.connect(options);
+    await suite.connect(options);
+    assert.deepEqual((await client.expect("disconnect", { code: 0x8e })).properties, {});
+  });
 });

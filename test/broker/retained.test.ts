@@ -8,7 +8,7 @@ describe("retained", () => {
   const suite = new BrokerUnderTest({ persistence: true });
 
   for (const version of [3, 4, 5] as const) {
-    test(`version ${version}: stored, replaced, sent on subscribe with retain 1, removed [MQTT-3.3.1-5 to -8]`, async () => {
+    test(`version ${version}: stored, replaced, sent on subscribe with retain 1, removed [MQTT-3.3.1-5 to -8; MQTT3-3.3.1-5, -6, -8 to -12]`, async () => {
       const topic = suite.name();
       const publisher = await suite.connect({ version });
       await publisher.publish(topic, "old", { retain: true, qos: 1 });
@@ -30,7 +30,7 @@ describe("retained", () => {
     });
   }
 
-  test("QoS is the lower of stored and subscribed [MQTT-3.3.1-8, 3.8.4-8]", async () => {
+  test("QoS is the lower of stored and subscribed [MQTT-3.8.4-8]", async () => {
     const root = suite.name();
     const client = await suite.connect({ version: 5 });
     for (const qos of [0, 1, 2] as const) await client.publish(`${root}/${qos}`, "x", { qos, retain: true });
@@ -40,6 +40,30 @@ describe("retained", () => {
     await client.receive({ qos: 1 });
     await client.subscribe(`${root}/1`, 2);
     await client.receive({ qos: 1 });
+  });
+
+  for (const version of [4, 5] as const) {
+    test(`version ${version}: one of QoS 0 replaces an older one; they outlive their publisher [MQTT3-3.1.2-7, 3.3.1-7]`, async () => {
+      const topic = suite.name();
+      const publisher = await suite.connect({ version });
+      await publisher.publish(topic, "old", { qos: 2, retain: true });
+      await publisher.publish(topic, "new", { qos: 0, retain: true });
+      await publisher.disconnect();
+      const subscriber = await suite.connect({ version });
+      await subscriber.subscribe(topic, 2);
+      await subscriber.receive({ payload: "new", qos: 0, retain: true });
+      await subscriber.expectNothing();
+    });
+  }
+
+  test("no-local does not hold back what the client itself has retained", { skip: oursOnly }, async () => {
+    const topic = suite.name();
+    const client = await suite.connect({ version: 5 });
+    await client.publish(topic, "mine", { qos: 1, retain: true });
+    await client.subscribe({ filter: topic, qos: 1, noLocal: true });
+    await client.receive({ payload: "mine", retain: true });
+    await client.publish(topic, "mine again", { qos: 1, retain: true });
+    await client.expectNothing();
   });
 
   test("wildcards find all of them, but none below `$` from the first level", async () => {
@@ -97,7 +121,7 @@ describe("retained", () => {
     await client.receive({ payload: "r" });
   });
 
-  test("properties are kept; expiry counts down and removes [MQTT-3.3.2-6, 3.3.1-5]", async () => {
+  test("properties are kept; expiry counts down and removes [MQTT-3.3.2-5, -6]", async () => {
     const root = suite.name();
     const client = await suite.connect({ version: 5 });
     await client.publish(`${root}/long`, "r", {

@@ -12,7 +12,7 @@ describe("session", () => {
   for (const version of [3, 4, 5] as const) {
     const lasting = { version, clean: false, properties: { sessionExpiryInterval: 300 } };
 
-    test(`version ${version}: subscriptions and QoS 1 and 2 messages wait, QoS 0 ones do not`, async () => {
+    test(`version ${version}: subscriptions and QoS 1 and 2 messages wait, QoS 0 ones do not [MQTT-3.1.2-5, 4.5.0-1; MQTT3-3.1.2-4, -5, 4.5.0-1]`, async () => {
       const topic = suite.name();
       const options = { ...lasting, clientId: suite.name("c") };
       const subscriber = await suite.connect(options);
@@ -29,7 +29,7 @@ describe("session", () => {
       await again.receive({ payload: "live" });
     });
 
-    test(`version ${version}: a clean start wipes everything [MQTT-3.1.2-4]`, async () => {
+    test(`version ${version}: a clean start wipes everything [MQTT-3.1.2-4, 3.1.4-4; MQTT3-3.1.2-6, 3.1.4-3]`, async () => {
       const topic = suite.name();
       const options = { ...lasting, clientId: suite.name("c") };
       const first = await suite.connect(options);
@@ -44,7 +44,9 @@ describe("session", () => {
       await clean.disconnect();
     });
 
-    test(`version ${version}: everything survives a restart`, { skip: oursOnly }, async () => {
+    test(`version ${version}: everything survives a restart [MQTT3-4.1.0-1]`, {
+      skip: oursOnly,
+    }, async () => {
       const topic = suite.name();
       const options = { ...lasting, clientId: suite.name("c") };
       const subscriber = await suite.connect(options);
@@ -118,7 +120,7 @@ describe("session", () => {
     }
   });
 
-  test("MQTT 5: the session expires after its interval, not before", async () => {
+  test("MQTT 5: the session expires after its interval, not before [MQTT-3.1.2-23, 4.1.0-2]", async () => {
     const topic = suite.name();
     const options = {
       version: 5,
@@ -137,7 +139,7 @@ describe("session", () => {
     assert.equal(third.connack?.sessionPresent, false);
   });
 
-  test("MQTT 5: DISCONNECT changes the expiry; from 0 it must stay 0 [MQTT-3.14.2-2]", {
+  test("MQTT 5: DISCONNECT changes the expiry; from 0 it must stay 0", {
     skip: oursOnly,
   }, async () => {
     const clientId = suite.name("c");
@@ -287,7 +289,17 @@ describe("session with persistent_client_expiration", { skip: oursOnly }, () => 
     } as const;
     await (await suite.connect(v4)).disconnect();
     await (await suite.connect(v5)).disconnect();
+    // Who is connected keeps its session [MQTT-4.1.0-1; MQTT3-4.1.0-2].
+    const topic = suite.name();
+    const open = [
+      await suite.connect({ ...v4, clientId: suite.name("c") }),
+      await suite.connect({ ...v5, clientId: suite.name("c"), properties: { sessionExpiryInterval: 1 } }),
+      await suite.connect({ version: 5 }),
+    ];
+    for (const client of open) await client.subscribe(topic, 1);
     await delay(2_200);
+    await (await suite.connect()).publish(topic, "still there", { qos: 1 });
+    for (const client of open) await client.receive({ payload: "still there" });
     assert.equal((await suite.connect(v4)).connack?.sessionPresent, false);
     assert.equal((await suite.connect(v5)).connack?.sessionPresent, true);
   });

@@ -79,7 +79,7 @@ describe("shared subscriptions", () => {
     assert.deepEqual(identifiers.sort(), [1, 2]);
   });
 
-  test("QoS of the member's subscription applies", async () => {
+  test("QoS of the member's subscription applies [MQTT-4.8.2-3]", async () => {
     const topic = suite.name();
     const member = await suite.connect({ version: 5 });
     await member.subscribe(`$share/g/${topic}`, 1);
@@ -115,7 +115,7 @@ describe("shared subscriptions", () => {
     assert.deepEqual(taken, ["0", "1", "2"]);
   });
 
-  test("QoS 2 messages of which the receipt is known stay with the session [MQTT-4.8.2-4, -5]", {
+  test("QoS 2 messages of which the receipt is known stay with the session [MQTT-4.8.2-4]", {
     skip: oursOnly,
   }, async () => {
     const topic = suite.name();
@@ -136,6 +136,67 @@ describe("shared subscriptions", () => {
     const again = await suite.connect(options);
     await again.receive({ payload: "x", id, dup: true, qos: 2 });
     await other.expectNothing();
+  });
+
+  test("QoS 2 messages that were sent go to nobody else when the session ends [MQTT-4.8.2-5]", {
+    skip: oursOnly,
+  }, async () => {
+    const topic = suite.name();
+    const clientId = suite.name("c");
+    const member = await suite.connect({ version: 5, clientId });
+    await member.subscribe(`$share/g/${topic}`, 2);
+    const publisher = await suite.connect();
+    await publisher.publish(topic, "sent", { qos: 2 });
+    await member.expect("publish", { qos: 2, payload: "sent" });
+    const other = await suite.connect({ version: 5 });
+    await other.subscribe(`$share/g/${topic}`, 2);
+    member.destroy();
+    await suite.broker.logged(new RegExp(`client ${clientId} .*disconnected`));
+    await publisher.publish(topic, "next", { qos: 2 });
+    await other.receive({ payload: "next" });
+    await other.expectNothing();
+  });
+
+  test("what a member answers with an error goes to nobody else [MQTT-4.8.2-6]", {
+    skip: oursOnly,
+  }, async () => {
+    const topic = suite.name();
+    const members = [await suite.connect({ version: 5 }), await suite.connect({ version: 5 })];
+    for (const member of members) await member.subscribe(`$share/g/${topic}`, 2);
+    const publisher = await suite.connect();
+    for (let i = 0; i < 20; i++) await publisher.publish(topic, `${i}`, { qos: i % 2 === 0 ? 1 : 2 });
+    let refused = 0;
+    for (const member of members) {
+      member.send({ cmd: "pingreq" });
+      for (;;) {
+        const packet = await member.next();
+        if (packet?.cmd !== "publish") break;
+        refused++;
+        member.send({ cmd: packet.qos === 1 ? "puback" : "pubrec", id: packet.id, code: 0x80 });
+      }
+    }
+    assert.equal(refused, 20);
+    for (const member of members) await member.expectNothing();
+    // Nor when its session ends.
+    members[0]?.destroy();
+    await publisher.publish(topic, "next", { qos: 1 });
+    await members[1]?.receive({ payload: "next" });
+    await members[1]?.expectNothing();
+  });
+
+  test("what is too large for one member is given to it or to another, never sent to it", {
+    skip: oursOnly,
+  }, async () => {
+    const topic = suite.name();
+    const small = await suite.connect({ version: 5, properties: { maximumPacketSize: 60 } });
+    const large = await suite.connect({ version: 5 });
+    for (const member of [small, large]) await member.subscribe(`$share/g/${topic}`, 1);
+    const publisher = await suite.connect();
+    for (let i = 0; i < 20; i++) await publisher.publish(topic, `${i}`.padEnd(100), { qos: 1 });
+    await publisher.publish(topic, "fits", { qos: 1 });
+    const got = [...(await drain(small)), ...(await drain(large))];
+    assert.ok(got.includes("fits"));
+    assert.equal((await drain(small)).length, 0);
   });
 
   test("online members are preferred to offline ones", { skip: oursOnly }, async () => {

@@ -160,58 +160,81 @@ const CONNACK = "20020000";
 const PINGREQ = Buffer.from("c000", "hex");
 const PINGRESP = "d000";
 
-for (const kind of ["ws", "wss"] as const) {
-  test(`packets and frames have nothing to do with each other over ${kind}`, options, async () => {
-    const { webSocket, received, closed } = await openWebSocket(kind, ["foo", "mqttv3.1"]);
-    assert.deepEqual([webSocket.protocol, webSocket.extensions], ["mqttv3.1", ""]);
-    // All in one frame, with the beginning of the next packet.
-    webSocket.send(Buffer.concat([CONNECT, PINGREQ, PINGREQ, PINGREQ.subarray(0, 1)]));
-    await received(CONNACK + PINGRESP + PINGRESP);
-    webSocket.send(PINGREQ.subarray(1));
-    await received(PINGRESP);
-    // Byte by byte, in frames and in fragments of one, with a ping in between.
-    const subscribe = Buffer.from(`8208${"0001"}0003${"612f62"}00`, "hex");
-    for (const byte of subscribe) webSocket.send(Buffer.from([byte]));
-    await received("9003000100");
-    const publish = Buffer.from("30070003612f626869", "hex");
-    const pong = once(webSocket, "pong");
-    for (const [i, byte] of publish.entries()) {
-      webSocket.send(Buffer.from([byte]), { binary: true, fin: i === publish.length - 1 });
-      if (i === 3) webSocket.ping("are you there");
+test(
+  "the sub-protocol is mqtt, whatever else is offered [MQTT-6.0.0-4; MQTT3-6.0.0-4]",
+  options,
+  async () => {
+    for (const protocols of [["mqtt"], ["mqtt", "mqttv3.1"], ["mqttv3.1", "foo", "mqtt"]]) {
+      const { webSocket, received, closed } = await openWebSocket("ws", protocols);
+      assert.equal(webSocket.protocol, "mqtt");
+      webSocket.send(CONNECT);
+      await received(CONNACK);
+      webSocket.close();
+      await closed;
     }
-    await received(publish.toString("hex"));
-    const [answer] = await pong;
-    assert.equal(String(answer), "are you there");
-    webSocket.close(1000);
-    assert.equal(await closed, 1000);
-  });
+  },
+);
 
-  test(`what MQTT over ${kind} does not allow ends the connection with its code`, options, async () => {
-    const text = await openWebSocket(kind);
-    text.webSocket.send(CONNECT.toString("latin1"));
-    assert.equal(await text.closed, 1003);
-    const large = await openWebSocket(kind);
-    large.webSocket.send(CONNECT);
-    await large.received(CONNACK);
-    large.webSocket.send(Buffer.alloc(MOST + 1));
-    assert.equal(await large.closed, 1009);
-    await broker.logged(/WebSocket: a message of more than 100000 bytes/);
-    // Of the same size in two frames, which may be.
-    const split = await openWebSocket(kind);
-    split.webSocket.send(CONNECT);
-    await split.received(CONNACK);
-    const payload = Buffer.alloc(MOST);
-    const size = 3 + payload.length;
-    const publish = Buffer.concat([
-      Buffer.from([0x30, 0x80 | (size & 127), 0x80 | ((size >> 7) & 127), size >> 14, 0, 1, 0x74]),
-      payload,
-    ]);
-    split.webSocket.send(publish.subarray(0, MOST));
-    split.webSocket.send(Buffer.concat([publish.subarray(MOST), PINGREQ]));
-    await split.received(PINGRESP);
-    split.webSocket.close();
-    await split.closed;
-  });
+for (const kind of ["ws", "wss"] as const) {
+  test(
+    `packets and frames have nothing to do with each other over ${kind} [MQTT-6.0.0-2; MQTT3-6.0.0-2]`,
+    options,
+    async () => {
+      const { webSocket, received, closed } = await openWebSocket(kind, ["foo", "mqttv3.1"]);
+      assert.deepEqual([webSocket.protocol, webSocket.extensions], ["mqttv3.1", ""]);
+      // All in one frame, with the beginning of the next packet.
+      webSocket.send(Buffer.concat([CONNECT, PINGREQ, PINGREQ, PINGREQ.subarray(0, 1)]));
+      await received(CONNACK + PINGRESP + PINGRESP);
+      webSocket.send(PINGREQ.subarray(1));
+      await received(PINGRESP);
+      // Byte by byte, in frames and in fragments of one, with a ping in between.
+      const subscribe = Buffer.from(`8208${"0001"}0003${"612f62"}00`, "hex");
+      for (const byte of subscribe) webSocket.send(Buffer.from([byte]));
+      await received("9003000100");
+      const publish = Buffer.from("30070003612f626869", "hex");
+      const pong = once(webSocket, "pong");
+      for (const [i, byte] of publish.entries()) {
+        webSocket.send(Buffer.from([byte]), { binary: true, fin: i === publish.length - 1 });
+        if (i === 3) webSocket.ping("are you there");
+      }
+      await received(publish.toString("hex"));
+      const [answer] = await pong;
+      assert.equal(String(answer), "are you there");
+      webSocket.close(1000);
+      assert.equal(await closed, 1000);
+    },
+  );
+
+  test(
+    `what MQTT over ${kind} does not allow ends the connection with its code [MQTT-6.0.0-1; MQTT3-6.0.0-1]`,
+    options,
+    async () => {
+      const text = await openWebSocket(kind);
+      text.webSocket.send(CONNECT.toString("latin1"));
+      assert.equal(await text.closed, 1003);
+      const large = await openWebSocket(kind);
+      large.webSocket.send(CONNECT);
+      await large.received(CONNACK);
+      large.webSocket.send(Buffer.alloc(MOST + 1));
+      assert.equal(await large.closed, 1009);
+      await broker.logged(/WebSocket: a message of more than 100000 bytes/);
+      // Of the same size in two frames, which may be.
+      const split = await openWebSocket(kind);
+      split.webSocket.send(CONNECT);
+      await split.received(CONNACK);
+      const payload = Buffer.alloc(MOST);
+      const size = 3 + payload.length;
+      const publish = Buffer.concat([
+        Buffer.from([0x30, 0x80 | (size & 127), 0x80 | ((size >> 7) & 127), size >> 14, 0, 1, 0x74]),
+        payload,
+      ]);
+      split.webSocket.send(publish.subarray(0, MOST));
+      split.webSocket.send(Buffer.concat([publish.subarray(MOST), PINGREQ]));
+      await split.received(PINGRESP);
+      split.webSocket.close();
+      await split.closed;
+    },
+  );
 }
 
 describe("a browser", browser, () => {

@@ -22,7 +22,7 @@ describe("will", () => {
   }
 
   for (const version of [3, 4, 5] as const) {
-    test(`version ${version}: sent when the connection is lost [MQTT-3.1.2-8]`, async () => {
+    test(`version ${version}: sent when the connection is lost [MQTT-3.1.2-7, -8, -14, -15; MQTT3-3.1.2-8, -16, -17]`, async () => {
       for (const qos of [0, 1, 2] as const) {
         const topic = suite.name();
         const watch = await watcher(topic);
@@ -35,7 +35,7 @@ describe("will", () => {
       }
     });
 
-    test(`version ${version}: not sent after DISCONNECT [MQTT-3.1.2-10]`, async () => {
+    test(`version ${version}: not sent after DISCONNECT [MQTT-3.1.2-10, 3.14.4-3; MQTT3-3.1.2-10, 3.14.4-3]`, async () => {
       const topic = suite.name();
       const watch = await watcher(topic);
       const client = await suite.connect({ version, will: { topic, payload: "gone", qos: 1 } });
@@ -69,7 +69,60 @@ describe("will", () => {
     });
   }
 
-  test("DISCONNECT 0x04 sends it [MQTT-3.14.2-1 and table 3-10]", async () => {
+  test("no will, no message [MQTT3-3.1.2-12]", async () => {
+    const watch = await suite.connect({ version: 5 });
+    await watch.subscribe({ filter: "#", qos: 2, retainHandling: 2 });
+    (await suite.connect({ version: 4 })).destroy();
+    (await suite.connect({ version: 5 })).destroy();
+    await without(watch, suite.name());
+  });
+
+  test("DISCONNECT 0x04 with a delay: when it is over, or the session ends [MQTT-3.1.2-8]", {
+    skip: oursOnly,
+  }, async () => {
+    const topic = suite.name();
+    const watch = await watcher(topic);
+    const options = {
+      version: 5,
+      clean: false,
+      properties: { sessionExpiryInterval: 60 },
+      will: { topic, payload: "gone", qos: 1, properties: { willDelayInterval: 1 } },
+    } as const;
+    const from = performance.now();
+    await (await suite.connect(options)).disconnect(4);
+    await watch.receive({ payload: "gone" });
+    const waited = performance.now() - from;
+    assert.ok(waited > 900 && waited < 3_500, `${waited} ms`);
+    const later = { ...options, will: { ...options.will, properties: { willDelayInterval: 600 } } };
+    await (await suite.connect(later)).disconnect(4, { sessionExpiryInterval: 0 });
+    await watch.receive({ payload: "gone" });
+    await (await suite.connect(later)).disconnect(4, { sessionExpiryInterval: 1 });
+    await watch.receive({ payload: "gone" });
+    // The normal DISCONNECT discards it, delay or not.
+    await (await suite.connect(options)).disconnect(0, { sessionExpiryInterval: 0 });
+    await delay(1_300);
+    await without(watch, topic);
+  });
+
+  test("a will is no message of its own client's for no-local [MQTT-3.8.3-3]", {
+    skip: oursOnly,
+  }, async () => {
+    const topic = suite.name();
+    const watch = await watcher(topic);
+    const options = {
+      version: 5,
+      clientId: suite.name("c"),
+      clean: false,
+      properties: { sessionExpiryInterval: 60 },
+    } as const;
+    const client = await suite.connect({ ...options, will: { topic, payload: "mine", qos: 1 } });
+    await client.subscribe({ filter: topic, qos: 1, noLocal: true });
+    client.destroy();
+    await watch.receive({ payload: "mine" });
+    await (await suite.connect(options)).expectNothing();
+  });
+
+  test("DISCONNECT 0x04 sends it (table 3-10)", async () => {
     const topic = suite.name();
     const watch = await watcher(topic);
     const client = await suite.connect({ version: 5, will: { topic, payload: "gone", qos: 1 } });
@@ -77,7 +130,7 @@ describe("will", () => {
     await watch.receive({ payload: "gone" });
   });
 
-  test("properties of the will arrive", async () => {
+  test("properties of the will arrive, in their order [MQTT-3.1.3-10]", async () => {
     const topic = suite.name();
     const watch = await watcher(topic);
     const properties = {
@@ -100,7 +153,7 @@ describe("will", () => {
     assert.deepEqual(rest, wanted);
   });
 
-  test("a delayed will waits [MQTT-3.1.3-9]", async () => {
+  test("a delayed will waits [MQTT-3.1.2-8]", async () => {
     const topic = suite.name();
     const watch = await watcher(topic);
     const client = await suite.connect({
@@ -142,7 +195,7 @@ describe("will", () => {
     // No session at all: at once.
     (await suite.connect({ version: 5, will })).destroy();
     await watch.receive({ payload: "gone" });
-    // A clean start by the same client id ends the session [MQTT-3.1.4-4].
+    // A clean start by the same client id ends the session [MQTT-3.1.2-8].
     const clientId = suite.name("c");
     const lasting = { version: 5, clientId, properties: { sessionExpiryInterval: 60 } } as const;
     (await suite.connect({ ...lasting, will })).destroy();

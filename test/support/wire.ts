@@ -279,7 +279,10 @@ function decodeFields(first: number, reader: Reader, version: Version): Packet {
   }
   switch (type) {
     case 2: {
-      const sessionPresent = (reader.number(1) & 1) === 1;
+      const acknowledgeFlags = reader.number(1);
+      // [MQTT-3.2.2-1]
+      if (acknowledgeFlags > 1) throw new RangeError(`CONNACK with flags ${acknowledgeFlags}`);
+      const sessionPresent = acknowledgeFlags === 1;
       const code = reader.number(1);
       return {
         cmd: "connack",

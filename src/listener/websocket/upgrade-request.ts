@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 
 /** The path that speaks MQTT. */
 const PATH = "/mqtt";
-/** The names of MQTT among the sub-protocols of WebSocket. */
+/** The names of MQTT among the sub-protocols of WebSocket, in the order in which they are preferred. */
 const SUBPROTOCOLS: readonly string[] = ["mqtt", "mqttv3.1"];
 /** That of the standard, and of the last draft, which differs in nothing that matters to a server. */
 const VERSIONS: readonly string[] = ["13", "8"];
@@ -79,15 +79,15 @@ export function offersCompression({ headers }: IncomingMessage): boolean {
   return /\bpermessage-deflate\b/.test(headers["sec-websocket-extensions"] ?? "");
 }
 
-/** The first of the client's sub-protocols that is MQTT's. */
+/** `mqtt` if the client offers it [MQTT-6.0.0-4], else `mqttv3.1`, which clients from before MQTT 3.1.1 know. */
 export function chooseSubprotocol(offered: Iterable<string>): string | undefined {
-  for (const name of offered) if (SUBPROTOCOLS.includes(name)) return name;
-  return undefined;
+  const names = new Set(offered);
+  return SUBPROTOCOLS.find((name) => names.has(name));
 }
 
 /**
- * The answer to a request for WebSocket that is as it should be [RFC 6455, 4.2.2]. It names the first sub-protocol of the
- * client's that is MQTT's, if there is one; extensions are not offered.
+ * The answer to a request for WebSocket that is as it should be [RFC 6455, 4.2.2]. It names MQTT's
+ * sub-protocol if the client offers it; extensions are not offered.
  */
 export function upgradeResponse({ headers }: IncomingMessage): string {
   const accept = createHash("sha1").update(`${headers["sec-websocket-key"]}${GUID}`).digest("base64");

@@ -82,12 +82,13 @@ for (const direct of [true, false]) {
   const how = direct ? "by the handle" : "as the runtime has it";
 
   describe(`the upgrade, ${how}`, () => {
-    it("takes MQTT's sub-protocols in the client's order, and goes on without any", async (context) => {
+    it("takes MQTT's sub-protocols, `mqtt` before the old one, and goes on without any", async (context) => {
       const { open } = await start(context);
       for (const [offered, chosen] of [
         [["mqtt"], "mqtt"],
         [["mqttv3.1"], "mqttv3.1"],
-        [["foo", "mqttv3.1", "mqtt"], "mqttv3.1"],
+        [["foo", "mqttv3.1", "mqtt"], "mqtt"],
+        [["mqttv3.1", "foo"], "mqttv3.1"],
         [[], ""],
       ] as const) {
         const client = open([...offered]);
