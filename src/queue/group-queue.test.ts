@@ -29,6 +29,7 @@ interface World {
 /** A group with a queue of its own, as a node makes it. */
 function world(context = testContext(), backlog = newQueue(context)): World {
   const rules: GroupRules = {
+    backlogged: new Set(),
     policy: "prefer_local",
     publisherPolicy: null,
     groupQueue: true,

@@ -9,6 +9,22 @@ import {
 } from "./subscriber-record.ts";
 import { encodeWill } from "./will-record.ts";
 
+/** So many changes of subscriptions, and not many more, go into one commit. */
+const ENOUGH = 2_048;
+/** So many subscriptions of sessions that have ended are deleted by one commit. */
+const DELETIONS = 1_024;
+
+/** A session that has ended and has a record for each of its many subscriptions. */
+interface Wipe {
+  readonly subscriber: Subscriber;
+  /** Those whose records are still to be deleted. */
+  filters: Iterator<readonly [filter: string, options: unknown]>;
+  begun: boolean;
+  /** Sessions with the same key that came after it: their records are written when it is over. */
+  readonly successors: Set<Subscriber>;
+  readonly waiting: (() => void)[];
+}
+
 /** Keeps the records of persistent sessions in the store up to date, all changes of a turn in its commit. */
 export class RecordWriter implements CommitParticipant {
   dirty = false;
@@ -16,9 +32,28 @@ export class RecordWriter implements CommitParticipant {
   #changed = new Set<Subscriber>();
   #changedWills = new Set<Subscriber>();
   #changedSubscriptions = new Map<string, { readonly subscriber: Subscriber; readonly filter: string }>();
+  /** By the key of the session. */
+  readonly #wipes = new Map<string, Wipe>();
+  /** To be called after the running commit, with which their wipes are over. */
+  #wiped: (() => void)[] = [];
+  readonly #relieved: () => void;
 
-  constructor(store: MessageStore) {
+  /** `relieved` is called after each commit: then it is not busy any more. */
+  constructor(store: MessageStore, relieved: () => void) {
     this.#store = store;
+    this.#relieved = relieved;
+  }
+
+  /** The next commit has enough to write of subscriptions. */
+  get busy(): boolean {
+    return this.#changedSubscriptions.size >= ENOUGH;
+  }
+
+  /** Calls back when all changes of a session are durable, and nothing is left of one before it with the same id. */
+  whenSaved(subscriber: Subscriber, callback: () => void): void {
+    const wipe = this.#wipeOf(subscriber);
+    if (wipe === undefined) this.#store.whenDurable(callback);
+    else wipe.waiting.push(callback);
   }
 
   /** The session itself has changed, or is new. */
@@ -55,12 +90,24 @@ export class RecordWriter implements CommitParticipant {
     } else this.#mark(subscriber, filter);
   }
 
-  /** The session has ended: everything of it goes. */
+  /**
+   * The session has ended: everything of it goes. Very many subscriptions take several commits; the session's own record
+   * goes with the last one, and says from the first one on that the session ends with its connection: so after a crash
+   * in between the next start ends it.
+   */
   delete(subscriber: Subscriber): void {
-    this.#changed.add(subscriber);
     this.#changedWills.add(subscriber);
-    if (subscriber.subscriptions.size > INLINE_SUBSCRIPTIONS) {
-      for (const [filter] of subscriber.subscriptions) this.#mark(subscriber, filter);
+    const wipe = this.#wipeOf(subscriber);
+    if (subscriber.subscriptions.size <= INLINE_SUBSCRIPTIONS) this.#changed.add(subscriber);
+    else if (wipe !== undefined) wipe.filters = both(wipe.filters, subscriber.subscriptions);
+    else {
+      this.#wipes.set(keyOf(subscriber), {
+        subscriber,
+        filters: subscriber.subscriptions[Symbol.iterator](),
+        begun: false,
+        successors: new Set(),
+        waiting: [],
+      });
     }
     this.#touch();
   }
@@ -72,6 +119,11 @@ export class RecordWriter implements CommitParticipant {
     this.#changed = new Set();
     this.#changedWills = new Set();
     this.#changedSubscriptions = new Map();
+    if (this.#wipes.size > 0) {
+      this.#hold(changed);
+      this.#hold(wills);
+      this.#wipe(batch, changed, wills);
+    }
     // A session that has ended may have a successor with the same key in this very batch: deletions come first.
     for (const subscriber of changed) if (subscriber.ended) this.#put(batch, subscriber);
     for (const subscriber of wills) if (subscriber.ended) this.#putWill(batch, subscriber);
@@ -81,7 +133,66 @@ export class RecordWriter implements CommitParticipant {
     for (const subscriber of wills) if (!subscriber.ended) this.#putWill(batch, subscriber);
   }
 
-  committed(): void {}
+  committed(): void {
+    const wiped = this.#wiped;
+    this.#wiped = [];
+    for (const callback of wiped) this.#store.whenDurable(callback);
+    this.#relieved();
+  }
+
+  #wipeOf(subscriber: Subscriber): Wipe | undefined {
+    return this.#wipes.size === 0 ? undefined : this.#wipes.get(keyOf(subscriber));
+  }
+
+  /** Takes those out that have to wait for a wipe. */
+  #hold(subscribers: Set<Subscriber>): void {
+    for (const subscriber of subscribers) {
+      const wipe = this.#wipeOf(subscriber);
+      if (wipe === undefined || wipe.subscriber === subscriber) continue;
+      subscribers.delete(subscriber);
+      wipe.successors.add(subscriber);
+    }
+  }
+
+  /** Deletes what one commit may. After a wipe that is over come the records of its successors. */
+  #wipe(batch: CommitBatch, changed: Set<Subscriber>, wills: Set<Subscriber>): void {
+    let left = DELETIONS;
+    for (const [key, wipe] of this.#wipes) {
+      const { mountpoint, clientId } = wipe.subscriber.id;
+      let next = wipe.filters.next();
+      for (; next.done !== true; next = wipe.filters.next()) {
+        batch.deleteRecord("subscriber", subscriptionKey(mountpoint, clientId, next.value[0]));
+        if (--left === 0) break;
+      }
+      if (left === 0) {
+        changed.delete(wipe.subscriber);
+        if (!wipe.begun) batch.putRecord("subscriber", key, this.#lastRecord(wipe.subscriber));
+        wipe.begun = true;
+        // The rest in the next commit.
+        this.#touch();
+        return;
+      }
+      batch.deleteRecord("subscriber", key);
+      this.#wipes.delete(key);
+      for (const successor of wipe.successors) {
+        changed.add(successor);
+        wills.add(successor);
+      }
+      for (const callback of wipe.waiting) this.#wiped.push(callback);
+    }
+  }
+
+  /** With a queue of its own: the old one, if it is still there, is found to belong to nobody. */
+  #lastRecord({ username }: Subscriber): Buffer {
+    return encodeSubscriber({
+      queue: this.#store.newQueueId(),
+      expirySeconds: 0,
+      legacy: false,
+      disconnectedAt: 0,
+      username,
+      subscriptions: [],
+    });
+  }
 
   #touch(): void {
     if (!this.dirty) this.#store.touch(this);
@@ -94,7 +205,7 @@ export class RecordWriter implements CommitParticipant {
   }
 
   #put(batch: CommitBatch, subscriber: Subscriber): void {
-    const key = subscriberKey(subscriber.id.mountpoint, subscriber.id.clientId);
+    const key = keyOf(subscriber);
     if (subscriber.ended) {
       batch.deleteRecord("subscriber", key);
       return;
@@ -116,7 +227,7 @@ export class RecordWriter implements CommitParticipant {
   }
 
   #putWill(batch: CommitBatch, subscriber: Subscriber): void {
-    const key = subscriberKey(subscriber.id.mountpoint, subscriber.id.clientId);
+    const key = keyOf(subscriber);
     const { will, willDueAt } = subscriber;
     if (will === null || subscriber.ended) batch.deleteRecord("will", key);
     else batch.putRecord("will", key, encodeWill({ will, dueAt: willDueAt }));
@@ -130,4 +241,14 @@ export class RecordWriter implements CommitParticipant {
     if (options === undefined || !own) batch.deleteRecord("subscriber", key);
     else batch.putRecord("subscriber", key, encodeSubscription(options));
   }
+}
+
+function keyOf({ id: { mountpoint, clientId } }: Subscriber): string {
+  return subscriberKey(mountpoint, clientId);
+}
+
+/** One after the other. */
+function* both<T>(first: Iterator<T>, second: Iterable<T>): Generator<T> {
+  for (let next = first.next(); next.done !== true; next = first.next()) yield next.value;
+  yield* second;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { STEPS_PER_TURN } from "../clock/long-works.ts";
 import { TimerWheel } from "../clock/timer-wheel.ts";
 import { silentLogger } from "../log/logger.ts";
 import { Message } from "../mqtt/message.ts";
@@ -42,6 +43,11 @@ class Handle {
     this.taken++;
     if (this.subscriber?.queue.receiver === this.receiver) this.subscriber.queue.detach();
   }
+}
+
+function registered({ subscriber }: Handle): Subscriber {
+  assert.ok(subscriber !== null);
+  return subscriber;
 }
 
 /** A node as far as the registry needs one. */
@@ -674,6 +680,105 @@ test("subscription records over any history, restarts and ends of the session", 
     }),
     { numRuns: 300 },
   );
+});
+
+/** A client that is offline with so many subscriptions, all on disk. */
+function withSubscriptions(world: World, count: number): Subscriber {
+  const client = world.connected("a");
+  for (let i = 0; i < count; i++) world.registry.subscribe(client.subscriber, `many/${i}`, QOS1);
+  world.disconnect(client);
+  world.store.commit();
+  return client.subscriber;
+}
+
+test("very many subscriptions of a session end a few in each turn and each commit, and are whole after any crash", async () => {
+  const world = new World();
+  const { index } = world.mountpoint;
+  const old = withSubscriptions(world, 5_000);
+  const { records } = world.store.disk;
+  assert.equal(records.size, 5_001);
+  const next = world.connect("a", { clean: true, will: world.will("w") });
+  assert.ok(index.size >= 5_000 - STEPS_PER_TURN);
+  for (let size = index.size; size > 0; size = index.size) {
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(index.size < size && size - index.size <= STEPS_PER_TURN);
+  }
+  let commits = 0;
+  for (; next.sessionPresent === null; commits++) {
+    assert.ok(commits < 10);
+    const before = records.size;
+    world.store.begin();
+    world.store.complete();
+    const left: number = records.size;
+    assert.ok(before - left <= 1_025, `${before - left} in one commit`);
+    // The successor's record and will.
+    if (left === 2) continue;
+    // What a crash leaves at this moment ends with the next start: nobody was told anything yet.
+    const crashed = world.restart();
+    crashed.advance(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(
+      [crashed.registry.count, crashed.events],
+      [0, ["unsubscribed a", "expired a", "gone a"]],
+    );
+  }
+  assert.ok(commits >= 4);
+  assert.equal(next.sessionPresent, false);
+  assert.notEqual(next.subscriber, old);
+  assert.deepEqual([...records.keys()].sort(), ["subscriber/\0a", "will/\0a"]);
+  world.registry.subscribe(registered(next), "many/1", QOS1);
+  world.store.commit();
+  assert.deepEqual([...(world.restart().registry.find("", "a")?.subscriptions ?? [])].length, 1);
+});
+
+test("successors of a session with very many subscriptions wait until it is gone, also when they end before", () => {
+  const world = new World();
+  withSubscriptions(world, 3_000);
+  const second = world.connect("a", { clean: true });
+  world.store.begin();
+  world.store.complete();
+  const third = world.connect("a", { clean: true, expirySeconds: 0 });
+  world.store.begin();
+  world.store.complete();
+  const fourth = world.connect("a");
+  assert.deepEqual([second.taken, third.taken], [1, 1]);
+  world.store.commit();
+  assert.deepEqual(
+    [second, third, fourth].map(({ sessionPresent }) => sessionPresent),
+    [null, null, false],
+  );
+  assert.deepEqual([...world.store.disk.records.keys()], ["subscriber/\0a"]);
+  let saved = false;
+  world.registry.remove(registered(fourth));
+  world.registry.whenSaved(registered(fourth), () => {
+    saved = true;
+  });
+  world.store.commit();
+  assert.deepEqual([saved, world.store.disk.records.size], [true, 0]);
+});
+
+test("a member of very many shared groups goes offline and comes back: all groups learn of it, a few in each turn", async () => {
+  const world = new World();
+  const client = world.connected("a");
+  const filters = Array.from({ length: 2_000 }, (_, i) => `$share/g${i}/t`);
+  for (const filter of filters) world.registry.subscribe(client.subscriber, filter, QOS1);
+  const online = () => filters.filter((filter) => world.mountpoint.groups.get(filter)?.online === 1).length;
+  assert.equal(online(), filters.length);
+  world.disconnect(client);
+  for (let left = online(); left > 0; left = online()) {
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(left - online() > 0 && left - online() <= STEPS_PER_TURN);
+  }
+  world.publish("t", "x");
+  const back = world.connected("a");
+  const queue = registered(back).queue;
+  for (let turns = 0; queue.inflight + queue.waiting < filters.length && turns < 20; turns++) {
+    await world.store.settle();
+  }
+  assert.equal(queue.inflight + queue.waiting, filters.length, "what the groups have kept comes");
+  world.registry.remove(registered(back));
+  for (let turns = 0; turns < 10; turns++) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([world.mountpoint.groups.size, world.mountpoint.index.size], [0, 0]);
 });
 
 test("records: round trip, and garbage is told from records", () => {

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock/clock.ts";
+import { LongWorks } from "../clock/long-works.ts";
 import type { TimerWheel } from "../clock/timer-wheel.ts";
 import type { Logger } from "../log/logger.ts";
 import type { Counters } from "../metrics/counters.ts";
@@ -11,6 +12,9 @@ import type { MessageStore } from "../store/participant.ts";
 import type { Mountpoint } from "./mountpoint.ts";
 import { RecordWriter } from "./record-writer.ts";
 import { type LastWill, NEVER, type SessionHandle, Subscriber, type SubscriberTimers } from "./subscriber.ts";
+
+/** With more subscriptions than that, what concerns each of a session's is done over several turns. */
+const FEW = 64;
 
 /** What the registry tells plugins. */
 export interface RegistryEvents {
@@ -58,6 +62,9 @@ export class Registry implements SubscriberTimers {
   /** The groups of the sessions that are members of any: they are looked for at every message, other filters not. */
   readonly #memberships = new Map<Subscriber, Set<string>>();
   readonly #publication = new Publication();
+  readonly #works: LongWorks;
+  /** Those that change what is stored: they wait while a commit has enough to write. */
+  readonly #storedWorks: LongWorks;
   #count = 0;
   #online = 0;
 
@@ -77,7 +84,11 @@ export class Registry implements SubscriberTimers {
     this.#log = log;
     this.#events = events;
     this.#options = options;
-    this.#records = new RecordWriter(store);
+    this.#records = new RecordWriter(store, () => this.#storedWorks.resume());
+    const failed = (error: unknown): void =>
+      log.crash("registry", "a change of many subscriptions was broken off", error);
+    this.#works = new LongWorks(failed);
+    this.#storedWorks = new LongWorks(failed, () => !this.#records.busy);
   }
 
   /** Sessions, online and offline. */
@@ -148,7 +159,7 @@ export class Registry implements SubscriberTimers {
       done(owner, sessionPresent);
       return;
     }
-    this.#store.whenDurable(() => {
+    this.#records.whenSaved(owner, () => {
       if (owner.handle === handle && !owner.ended) done(owner, sessionPresent);
     });
   }
@@ -203,8 +214,16 @@ export class Registry implements SubscriberTimers {
 
   /** Calls back when all changes of a session are durable: at once for one that is not stored. */
   whenSaved(subscriber: Subscriber, callback: () => void): void {
-    if (subscriber.persistent) this.#store.whenDurable(callback);
+    if (subscriber.persistent) this.#records.whenSaved(subscriber, callback);
     else callback();
+  }
+
+  /**
+   * Begins a work on a session that changes very many of its subscriptions, one with each step. It is done over several
+   * turns, so each step has to look whether the session is still there.
+   */
+  startWork(subscriber: Subscriber, work: Iterator<unknown>): void {
+    (subscriber.persistent ? this.#storedWorks : this.#works).start(work);
   }
 
   /** Tells shared groups that a member has come or gone. */
@@ -212,7 +231,8 @@ export class Registry implements SubscriberTimers {
     const { groups } = subscriber.mountpoint;
     const filters = this.#memberships.get(subscriber);
     if (filters === undefined) return;
-    for (const filter of filters) groups.get(filter)?.memberChanged(subscriber.queue);
+    if (filters.size > FEW) this.#works.start(this.#tellGroups(subscriber, filters));
+    else for (const filter of filters) groups.get(filter)?.memberChanged(subscriber.queue);
   }
 
   /** The connection is in place: tells plugins. */
@@ -313,8 +333,10 @@ export class Registry implements SubscriberTimers {
       this.#count--;
       this.#counters.increment(Metric.queue_teardown);
     }
-    for (const [filter] of subscriptions) this.#unroute(subscriber, filter);
     this.#memberships.delete(subscriber);
+    // Its queue refuses everything from now on, so that it does not matter how long it is still found.
+    if (subscriptions.size > FEW) this.#works.start(this.#unrouteAll(subscriber));
+    else for (const [filter] of subscriptions) this.#unroute(subscriber, filter);
     subscriber.queue.end().catch((error: unknown) => {
       this.#log.crash("registry", `the queue of client ${id.clientId} could not be ended cleanly`, error);
     });
@@ -346,11 +368,28 @@ export class Registry implements SubscriberTimers {
     } else mountpoint.index.unsubscribe(filter, queue);
   }
 
-  #wakeGroups(subscriber: Subscriber, filters: ReadonlySet<string>): void {
+  *#unrouteAll(subscriber: Subscriber): Generator<void> {
+    for (const [filter] of subscriber.subscriptions) {
+      this.#unroute(subscriber, filter);
+      yield;
+    }
+  }
+
+  *#tellGroups(subscriber: Subscriber, filters: ReadonlySet<string>): Generator<void> {
     const { groups } = subscriber.mountpoint;
     for (const filter of filters) {
-      const group = groups.get(filter);
-      if (group !== undefined && group.waiting > 0) group.memberChanged(subscriber.queue);
+      if (subscriber.ended) return;
+      groups.get(filter)?.memberChanged(subscriber.queue);
+      yield;
+    }
+  }
+
+  /** The groups for which messages wait may go on. Called after everything that was sent to a member. */
+  #wakeGroups(subscriber: Subscriber, filters: ReadonlySet<string>): void {
+    const { groups } = subscriber.mountpoint;
+    if (groups.backlogged.size === 0) return;
+    for (const group of groups.withBacklog()) {
+      if (filters.has(group.filterText)) group.memberChanged(subscriber.queue);
     }
   }
 

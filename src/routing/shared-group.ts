@@ -50,6 +50,8 @@ export interface GroupRules {
   groupQueue: boolean;
   /** How many messages no member took and nobody kept. */
   undelivered: number;
+  /** The groups for which messages wait; some for which none waits any more. */
+  readonly backlogged: Set<SharedGroup>;
   /** At least 0, below 1. */
   readonly random: () => number;
   /** Epoch milliseconds. */
@@ -104,6 +106,7 @@ export class SharedGroup implements Destination {
     this.id = id;
     this.rules = rules;
     this.backlog = makeBacklog === null ? null : makeBacklog(this);
+    if (this.waiting > 0) rules.backlogged.add(this);
   }
 
   /** Number of members. */
@@ -162,6 +165,7 @@ export class SharedGroup implements Destination {
     const { backlog } = this;
     if (backlog !== null && publication.qos > 0 && backlog.waiting > 0) {
       // Behind what waits already, so that one member sees a publisher's messages in order.
+      this.rules.backlogged.add(this);
       backlog.deliver(publication, options);
       this.resume();
       return;
@@ -177,7 +181,7 @@ export class SharedGroup implements Destination {
 
   /**
    * Routes a message within the group that a member held when its session ended [MQTT-4.8.2-6]; that member is to
-   * have left before, or it may get the message again. False when nobody could take or keep it.
+   * have left before, or to refuse everything. False when nobody could take or keep it.
    */
   redeliver(message: Message, options: SubscriptionOptions = GROUP_OPTIONS): boolean {
     this.publication.fromMessage(message, this.rules.now());
@@ -186,6 +190,7 @@ export class SharedGroup implements Destination {
 
   /** The group has ended: what waits is dropped. */
   discard(): void {
+    this.rules.backlogged.delete(this);
     this.backlog?.discard();
   }
 
@@ -247,6 +252,7 @@ export class SharedGroup implements Destination {
   private keep(publication: Publication, options: SubscriptionOptions): boolean {
     if (publication.qos > 0 && this.durableMembers > 0) {
       if (this.backlog !== null && this.rules.groupQueue) {
+        this.rules.backlogged.add(this);
         this.backlog.deliver(publication, options);
         return true;
       }

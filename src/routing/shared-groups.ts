@@ -33,6 +33,7 @@ export class SharedGroups implements GroupRules {
   publisherPolicy: SharedSubscriptionPolicy | null;
   groupQueue: boolean;
   undelivered: number;
+  readonly backlogged = new Set<SharedGroup>();
   readonly random: () => number;
   readonly now: () => number;
   private readonly index: SubscriptionIndex;
@@ -60,6 +61,14 @@ export class SharedGroups implements GroupRules {
   /** The group of a filter text, or undefined. */
   get(filterText: string): SharedGroup | undefined {
     return this.groups.get(filterText);
+  }
+
+  /** The groups for which messages wait. */
+  *withBacklog(): Generator<SharedGroup> {
+    for (const group of this.backlogged) {
+      if (group.waiting > 0) yield group;
+      else this.backlogged.delete(group);
+    }
   }
 
   /** All groups. */

@@ -60,6 +60,8 @@ export const Pause = {
   Store: 4,
   /** Enough for this turn of the event loop: others are to be served. */
   Turn: 8,
+  /** The filters of a long SUBSCRIBE or UNSUBSCRIBE are dealt with, a few in each turn. */
+  Filters: 16,
 } as const;
 
 /** Beside the payload a PUBLISH has a topic and properties: what a frame may be longer than `max_message_size`. */

@@ -10,6 +10,7 @@ import type { Subscriber } from "../registry/subscriber.ts";
 import type { SubscriptionOptions } from "../routing/destination.ts";
 import { subscriptionOptions } from "../routing/subscription-options.ts";
 import { whenAnswered } from "./hook-answer.ts";
+import { beginFilters, forEachFilter } from "./long-packet.ts";
 import type { Session } from "./session.ts";
 
 type Granted = TopicRequest & Partial<TopicRequestM5>;
@@ -35,7 +36,11 @@ export function handleSubscribe(session: Session, packet: Subscribe): void {
     services.counters.increment(Metric.mqtt_suback_sent_v5);
     return;
   }
-  const { chains } = services;
+  beginFilters(session, packet.subscriptions.length, () => askToSubscribe(session, subscriber, packet));
+}
+
+function askToSubscribe(session: Session, subscriber: Subscriber, packet: Subscribe): void {
+  const { chains } = session.services;
   const asked = packet.subscriptions.map(requestOf);
   const { username, subscriberId } = session.identity;
   const verdict: Verdict | Promise<Verdict> =
@@ -69,21 +74,23 @@ function subscribe(
 ): void {
   const { services } = session;
   const { registry } = services;
-  const outcomes = asked.map((request, index) => judge(session, packet, request, index, verdict));
   const retained: { readonly filter: string; readonly options: SubscriptionOptions }[] = [];
   const codes: number[] = [];
-  for (const outcome of outcomes) {
+  const subscribeTo = (index: number): void => {
+    const request = asked[index];
+    if (request === undefined) return;
+    const outcome = judge(session, packet, request, index, verdict);
     const { filter } = outcome;
     if ("refused" in outcome) {
       codes.push(outcome.refused);
-      continue;
+      return;
     }
     const limit = session.settings.maxSubscriptionsPerClient;
     const { subscriptions } = subscriber;
     if (limit > 0 && subscriptions.size >= limit && subscriptions.get(filter) === undefined) {
       codes.push(session.v5 === 1 ? ReasonCode.QuotaExceeded : SUBACK_FAILURE_V3);
       services.counters.increment(Metric.mqtt_subscribe_error_v4 + session.v5);
-      continue;
+      return;
     }
     const { options } = outcome;
     const isNew = registry.subscribe(subscriber, filter, options);
@@ -91,7 +98,25 @@ function subscribe(
     const handling = options.retainHandling;
     if (!filter.startsWith("$share/") && (handling === 0 || (handling === 1 && isNew)))
       retained.push(outcome);
-  }
+  };
+  forEachFilter(session, subscriber, asked.length, subscribeTo, () =>
+    // Not all when the connection has ended meanwhile.
+    subscribed(session, subscriber, packet, asked.slice(0, codes.length), verdict, codes, retained),
+  );
+}
+
+/** What was granted has been put into place: SUBACK follows when it is durable, and then what is retained. */
+function subscribed(
+  session: Session,
+  subscriber: Subscriber,
+  packet: Subscribe,
+  asked: readonly TopicRequestM5[],
+  verdict: Verdict,
+  codes: readonly number[],
+  retained: readonly { readonly filter: string; readonly options: SubscriptionOptions }[],
+): void {
+  const { services } = session;
+  const { registry } = services;
   const { on_subscribe, on_subscribe_m5 } = services.chains;
   if (!(session.v5 === 1 ? on_subscribe_m5 : on_subscribe).isEmpty) {
     const granted = asked.map((request, index) => ({
@@ -215,7 +240,11 @@ export function handleUnsubscribe(session: Session, packet: Unsubscribe): void {
     services.counters.increment(Metric.mqtt_unsuback_sent_v5);
     return;
   }
-  const { chains } = services;
+  beginFilters(session, packet.filters.length, () => askToUnsubscribe(session, subscriber, packet));
+}
+
+function askToUnsubscribe(session: Session, subscriber: Subscriber, packet: Unsubscribe): void {
+  const { chains } = session.services;
   const { username, subscriberId } = session.identity;
   const chain = session.v5 === 1 ? chains.on_unsubscribe_m5 : chains.on_unsubscribe;
   if (chain.isEmpty) {
@@ -242,17 +271,21 @@ function unsubscribe(
   const { services } = session;
   const { registry, chains } = services;
   const ended: string[] = [];
-  const codes = filters.map((filter) => {
-    if (!registry.unsubscribe(subscriber, filter)) return ReasonCode.NoSubscriptionExisted;
-    ended.push(filter);
-    return ReasonCode.Success;
-  });
-  if (ended.length > 0 && !chains.on_topic_unsubscribed.isEmpty) {
-    chains.on_topic_unsubscribed.run({ subscriberId: session.identity.subscriberId, topics: ended });
-  }
-  registry.whenSaved(subscriber, () => {
-    if (!session.connected || session.subscriber !== subscriber) return;
-    session.sendPacket({ kind: "unsuback", packetId: packet.packetId, reasonCodes: codes });
-    services.counters.increment(Metric.mqtt_unsuback_sent_v4 + session.v5);
+  const codes: number[] = [];
+  const unsubscribeFrom = (index: number): void => {
+    const filter = filters[index] ?? "";
+    const existed = registry.unsubscribe(subscriber, filter);
+    codes.push(existed ? ReasonCode.Success : ReasonCode.NoSubscriptionExisted);
+    if (existed) ended.push(filter);
+  };
+  forEachFilter(session, subscriber, filters.length, unsubscribeFrom, () => {
+    if (ended.length > 0 && !chains.on_topic_unsubscribed.isEmpty) {
+      chains.on_topic_unsubscribed.run({ subscriberId: session.identity.subscriberId, topics: ended });
+    }
+    registry.whenSaved(subscriber, () => {
+      if (!session.connected || session.subscriber !== subscriber) return;
+      session.sendPacket({ kind: "unsuback", packetId: packet.packetId, reasonCodes: codes });
+      services.counters.increment(Metric.mqtt_unsuback_sent_v4 + session.v5);
+    });
   });
 }

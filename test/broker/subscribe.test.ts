@@ -290,6 +290,28 @@ describe("subscribe", () => {
     await client.expectNothing();
   });
 
+  test("a packet of 10,000 filters: what comes after it waits, what is retained follows SUBACK", async () => {
+    const root = suite.name();
+    const other = await suite.connect();
+    await other.publish(`${root}/0`, "kept", { qos: 1, retain: true });
+    for (const clean of [true, false]) {
+      const client = await suite.connect({ clientId: `${root}-${clean}`, clean });
+      const filters = Array.from({ length: 10_000 }, (_, i) => ({
+        filter: `${root}/${i}`,
+        qos: 1 as const,
+      }));
+      client.send({ cmd: "subscribe", id: 9, filters }, { cmd: "pingreq" });
+      const answers = [await client.next(), await client.next(), await client.next()].map(
+        (packet) => packet?.cmd,
+      );
+      // While the store works on what was subscribed to, the connection is read again.
+      assert.deepEqual(answers.toSorted(), ["pingresp", "publish", "suback"]);
+      assert.ok(answers.indexOf("suback") < answers.indexOf("publish"));
+      if (clean) assert.equal(answers[0], "suback");
+      await client.disconnect();
+    }
+  });
+
   test("server-only packets from a client are protocol errors", { skip: oursOnly }, async () => {
     for (const bytes of [
       frame(0x20, Buffer.from([0, 0, 0])),

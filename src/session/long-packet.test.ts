@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import mqttPacket, { type Packet } from "mqtt-packet";
+import { STEPS_PER_TURN } from "../clock/long-works.ts";
+import type { Subscribe } from "../mqtt/packet.ts";
+import { type TestTransport, testNode } from "../node/node-test-support.ts";
+import type { Plugin } from "../plugin/plugin.ts";
+
+const FILTERS = Array.from({ length: 5_000 }, (_, index) => `many/${index}/+`);
+
+const OK = { kind: "ok" } as const;
+const ALLOW: Plugin = {
+  name: "allow",
+  hooks: { auth_on_subscribe: () => OK, auth_on_subscribe_m5: () => OK },
+};
+
+function subscribe(packetId = 1): Subscribe {
+  return {
+    kind: "subscribe",
+    packetId,
+    identifier: 0,
+    userProperties: [],
+    subscriptions: FILTERS.map((filter) => ({
+      filter,
+      group: undefined,
+      topicFilter: filter,
+      depth: 3,
+      qos: 1,
+      noLocal: false,
+      retainAsPublished: false,
+      retainHandling: 0,
+    })),
+  };
+}
+
+/** The packets that a client was sent since the last call. */
+function packets(transport: TestTransport): Packet[] {
+  const found: Packet[] = [];
+  const parser = mqttPacket.parser({ protocolVersion: 5 });
+  parser.on("packet", (packet) => found.push(packet));
+  parser.parse(transport.take());
+  return found;
+}
+
+/** Waits for packets; gives them and the most filters that came or went in one turn meanwhile. */
+async function answered(
+  transport: TestTransport,
+  index: { readonly size: number },
+): Promise<{ readonly answers: readonly Packet[]; readonly most: number; readonly turns: number }> {
+  let most = 0;
+  for (let turns = 1; turns < 10_000; turns++) {
+    const before = index.size;
+    await nextTurn();
+    most = Math.max(most, Math.abs(index.size - before));
+    const answers = packets(transport);
+    if (answers.length > 0) return { answers, most, turns };
+  }
+  assert.fail("no answer");
+}
+
+for (const clean of [true, false]) {
+  test(`thousands of filters in a packet are dealt with a few in each turn, clean: ${clean}`, async (t) => {
+    const node = await testNode(t, "", [ALLOW]);
+    const { session, transport } = await node.connect("c", { version: 5, clean });
+    const { index } = node.parts.mountpoints.of("");
+    transport.take();
+    assert.equal(session.onPacket(subscribe()), false, "what follows waits unread");
+    const first = await answered(transport, index);
+    const [suback] = first.answers;
+    assert.ok(suback?.cmd === "suback" && first.answers.length === 1);
+    assert.deepEqual(
+      suback.granted,
+      FILTERS.map(() => 1),
+    );
+    assert.deepEqual([index.size, session.paused], [FILTERS.length, false]);
+    assert.equal(
+      session.onPacket({ kind: "unsubscribe", packetId: 2, userProperties: [], filters: FILTERS }),
+      false,
+    );
+    const second = await answered(transport, index);
+    assert.deepEqual([second.answers[0]?.cmd, second.answers.length], ["unsuback", 1]);
+    assert.deepEqual([index.size, session.paused], [0, false]);
+    for (const { most, turns } of [first, second]) {
+      assert.ok(most <= STEPS_PER_TURN, `${most} filters in one turn`);
+      assert.ok(turns >= FILTERS.length / STEPS_PER_TURN);
+    }
+  });
+}
+
+test("records of very many subscriptions go into many commits, SUBACK comes after the last", async (t) => {
+  const node = await testNode(t, "", [ALLOW]);
+  const { session, transport } = await node.connect("c", { version: 5, clean: false });
+  const { index } = node.parts.mountpoints.of("");
+  transport.take();
+  const stored = () => node.database.data.size;
+  const before = stored();
+  let last = before;
+  let most = 0;
+  node.database.onApplied = () => {
+    most = Math.max(most, stored() - last);
+    last = stored();
+  };
+  session.onPacket(subscribe());
+  const { answers } = await answered(transport, index);
+  assert.equal(answers[0]?.cmd, "suback");
+  assert.ok(stored() - before >= FILTERS.length, "all are on disk");
+  assert.ok(most < 3_000, `${most} records in one commit`);
+});
+
+test("the connection ends in between: what is there is whole, nothing is answered", async (t) => {
+  for (const clean of [true, false]) {
+    const node = await testNode(t, "", [ALLOW]);
+    const { session, transport } = await node.connect("c", { version: 5, clean });
+    const { index } = node.parts.mountpoints.of("");
+    transport.take();
+    session.onPacket(subscribe());
+    for (let turns = 0; index.size === 0; turns++) {
+      assert.ok(turns < 100);
+      await nextTurn();
+    }
+    const subscriber = node.parts.registry.find("", "c");
+    session.onClose(null);
+    for (let turns = 0; turns < 100; turns++) await nextTurn();
+    await node.committed();
+    assert.deepEqual(packets(transport), []);
+    assert.equal(index.size, clean ? 0 : subscriber?.subscriptions.size);
+    assert.ok((subscriber?.subscriptions.size ?? 0) < FILTERS.length);
+    for (const [filter] of subscriber?.subscriptions ?? []) assert.ok(FILTERS.includes(filter));
+  }
+});
+
+test("another connection takes the session over in between: it goes on with what is there", async (t) => {
+  const node = await testNode(t, "", [ALLOW]);
+  const old = await node.connect("c", { version: 5, clean: false });
+  const { index } = node.parts.mountpoints.of("");
+  old.session.onPacket(subscribe());
+  for (let turns = 0; index.size === 0; turns++) {
+    assert.ok(turns < 100);
+    await nextTurn();
+  }
+  old.transport.take();
+  const { session, transport } = await node.connect("c", { version: 5, clean: false });
+  const taken = index.size;
+  assert.deepEqual(
+    packets(old.transport).map(({ cmd }) => cmd),
+    ["disconnect"],
+  );
+  transport.take();
+  for (let turns = 0; turns < 50; turns++) await nextTurn();
+  assert.equal(index.size, taken, "the old packet is not gone on with");
+  session.onPacket(subscribe(7));
+  const { answers } = await answered(transport, index);
+  assert.ok(answers[0]?.cmd === "suback" && answers[0].messageId === 7);
+  assert.equal(index.size, FILTERS.length);
+});
+
+test("a hook that answers later; what comes after the packet waits for its answer", async (t) => {
+  const { promise, resolve } = Promise.withResolvers<typeof OK>();
+  const node = await testNode(t, "", [{ name: "late", hooks: { auth_on_subscribe_m5: () => promise } }]);
+  const { session, transport } = await node.connect("c", { version: 5, clean: false });
+  const { index } = node.parts.mountpoints.of("");
+  transport.take();
+  session.onPacket(subscribe());
+  transport.feed(mqttPacket.generate({ cmd: "pingreq" }));
+  for (let turns = 0; turns < 10; turns++) await nextTurn();
+  assert.equal(index.size, 0);
+  resolve(OK);
+  const cmds: string[] = [];
+  while (cmds.length < 2) cmds.push(...(await answered(transport, index)).answers.map(({ cmd }) => cmd));
+  assert.deepEqual(cmds.toSorted(), ["pingresp", "suback"]);
+  assert.equal(index.size, FILTERS.length);
+});
