@@ -56,7 +56,7 @@ export async function loadStored(
       if (parsed.filter === undefined) {
         current = restoreSubscriber(parsed.mountpoint, parsed.clientId, value);
         if (current !== null) loaded.push(current);
-      } else if (current !== null && current.id.clientId === parsed.clientId) {
+      } else if (current !== null && current.clientId === parsed.clientId) {
         const options = decodeSubscription(value);
         if (options !== undefined) registry.restoreSubscription(current, parsed.filter, options);
       }
@@ -74,12 +74,7 @@ export async function loadStored(
 
   /** A crash came while the messages of an ended session went back to their shared groups: that goes on. */
   function endStray(id: number, head: QueueHead | null): void {
-    const queue = new SubscriberQueue(
-      id,
-      { mountpoint: "", clientId: "" },
-      limits,
-      mountpoints.of("").queues,
-    );
+    const queue = new SubscriberQueue(id, "", limits, mountpoints.of("").queues);
     restoreIncoming(queue);
     if (head !== null) queue.restore(head);
     queue.waker = () => {};
@@ -100,13 +95,12 @@ export async function loadStored(
       return null;
     }
     const tree = mountpoints.of(mountpoint);
-    const id = { mountpoint: tree.name, clientId };
-    const queue = new SubscriberQueue(record.queue, id, limits, tree.queues);
+    const queue = new SubscriberQueue(record.queue, clientId, limits, tree.queues);
     const head = heads.take(record.queue);
     // The pages first: ids that find no room in a head of format 1 join them.
     restoreIncoming(queue);
     if (head !== undefined) queue.restore(head);
-    const subscriber = new Subscriber(id, tree, queue, record.expirySeconds, registry);
+    const subscriber = new Subscriber(tree, queue, record.expirySeconds, registry);
     subscriber.legacy = record.legacy;
     subscriber.username = record.username;
     subscriber.disconnectedAt = record.disconnectedAt;

@@ -124,6 +124,7 @@ export class Mountpoints implements CommitParticipant {
     const topics = this.#topicsOf(name);
     const index = new SubscriptionIndex();
     const queues: QueueContext = {
+      mountpoint: name,
       store,
       counters,
       clock,
@@ -164,8 +165,7 @@ export class Mountpoints implements CommitParticipant {
   #makeBacklog(mountpoint: string, group: SharedGroup, queues: QueueContext): GroupQueue {
     const { id, filterText } = group;
     this.#groupsById.set(id, group);
-    const owner = { mountpoint, clientId: filterText };
-    const queue = new SubscriberQueue(id, owner, groupLimits(this.#parts.configuration), queues);
+    const queue = new SubscriberQueue(id, filterText, groupLimits(this.#parts.configuration), queues);
     const head = this.#heads?.take(id);
     if (head !== undefined) queue.restore(head);
     return new GroupQueue(queue, () => this.forgetGroup(`${mountpoint}\0${filterText}`, id));

@@ -11,15 +11,20 @@ function described(message: Message): { readonly topic: string; readonly payload
   return { topic: topic.text, payload: Buffer.from(buffer.subarray(payloadStart, payloadEnd)) };
 }
 
+/** The subscriber id alone, as plugins get it: what owns a message is a queue. */
+function idOf({ mountpoint, clientId }: SubscriberId): SubscriberId {
+  return { mountpoint, clientId };
+}
+
 /** Tells plugins what becomes of messages; the members are null while no plugin listens. */
 export function queueEvents(chains: Pick<HookChains, "on_message_drop" | "on_offline_message">): QueueEvents {
   const { on_message_drop: dropChain, on_offline_message: offlineChain } = chains;
-  const tellDropped: QueueEvents["messageDropped"] = (subscriberId, message, reason) => {
+  const tellDropped: QueueEvents["messageDropped"] = (owner, message, reason) => {
     const { qos, retain } = message;
-    dropChain.run({ subscriberId, reason, qos, retain, ...described(message) });
+    dropChain.run({ subscriberId: idOf(owner), reason, qos, retain, ...described(message) });
   };
-  const tellOffline: QueueEvents["offlineMessage"] = (subscriberId, message, qos, retain) => {
-    offlineChain.run({ subscriberId, qos, retain, ...described(message) });
+  const tellOffline: QueueEvents["offlineMessage"] = (owner, message, qos, retain) => {
+    offlineChain.run({ subscriberId: idOf(owner), qos, retain, ...described(message) });
   };
   return {
     get messageDropped() {

@@ -16,7 +16,7 @@ import { ManualStore, newQueue, restored, testContext, UNLIMITED } from "./queue
 import { SubscriberQueue } from "./subscriber-queue.ts";
 
 const OPEN = 60_000;
-const OWNER = { mountpoint: "", clientId: "publisher" };
+const OWNER = "publisher";
 
 type Step =
   | {

@@ -15,11 +15,11 @@ export abstract class LimitedEntries extends StoredEntries {
     this.context.counters.increment(
       reason === "expired" ? Metric.queue_message_expired : Metric.queue_message_drop,
     );
-    this.context.events.messageDropped?.(this.owner, message, reason);
+    this.context.events.messageDropped?.(this, message, reason);
     if (reason !== "queue_full") return;
     const { maxOnlineMessages, maxOfflineMessages } = this.limits;
     const online = this.receiver !== null;
-    this.context.fullQueues.dropped(this.owner, online ? maxOnlineMessages : maxOfflineMessages, online);
+    this.context.fullQueues.dropped(this, online ? maxOnlineMessages : maxOfflineMessages, online);
   }
 
   /** A full queue: fifo refuses the new message, an offline lifo gives up its oldest. */

@@ -33,6 +33,8 @@ export interface QueueEvents {
 
 /** What all queues of a mountpoint share. */
 export interface QueueContext {
+  /** The mountpoint's name. */
+  readonly mountpoint: string;
   readonly store: MessageStore;
   readonly counters: Counters;
   readonly clock: Clock;

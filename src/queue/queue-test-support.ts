@@ -17,7 +17,7 @@ import type {
 import { message, payloadOf, topics } from "../store/store-test-support.ts";
 import { FullQueues } from "./full-queues.ts";
 import { decodeIncomingPage, type IncomingPage } from "./incoming-pages.ts";
-import type { QueueContext, QueueEvents, QueueLimits, SubscriberId } from "./queue-context.ts";
+import type { QueueContext, QueueEvents, QueueLimits } from "./queue-context.ts";
 import type { Receiver } from "./receiver.ts";
 import { SubscriberQueue } from "./subscriber-queue.ts";
 
@@ -255,7 +255,7 @@ export class ManualStore implements MessageStore {
   }
 }
 
-const OWNER: SubscriberId = { mountpoint: "", clientId: "reader" };
+const OWNER = "reader";
 
 export const UNLIMITED: QueueLimits = {
   maxOnlineMessages: -1,
@@ -280,6 +280,7 @@ export function testContext(store = new ManualStore()): TestContext {
   const offline: string[] = [];
   const groups = new Map<number, SharedGroup>();
   return {
+    mountpoint: "",
     store,
     counters: new Counters(4096),
     clock: new ManualClock(),

@@ -35,8 +35,8 @@ const WINDOWS_AHEAD = 4;
  * queue that is stored (id ≠ 0) is a participant: what its receiver acknowledges before a commit takes it along is
  * never written. The layers are one object: what they share are plain fields, for the hot path.
  */
-export abstract class StoredEntries implements CommitParticipant, IncomingOwner {
-  readonly owner: SubscriberId;
+export abstract class StoredEntries implements CommitParticipant, IncomingOwner, SubscriberId {
+  readonly clientId: string;
   limits: QueueLimits;
   readonly context: QueueContext;
   /** The id in the store, 0 for a queue that ends with its connection. */
@@ -55,9 +55,9 @@ export abstract class StoredEntries implements CommitParticipant, IncomingOwner 
   /** While asleep: the sequence number to go on with. */
   #next = 0;
 
-  constructor(id: number, owner: SubscriberId, limits: QueueLimits, context: QueueContext) {
+  constructor(id: number, clientId: string, limits: QueueLimits, context: QueueContext) {
     this.id = id;
-    this.owner = owner;
+    this.clientId = clientId;
     this.limits = limits;
     this.context = context;
   }
@@ -68,6 +68,10 @@ export abstract class StoredEntries implements CommitParticipant, IncomingOwner 
   protected abstract admitLoaded(first: number): void;
   /** Reading has ended, for better or worse: goes on with what waited for it. */
   protected abstract loaded(): void;
+
+  get mountpoint(): string {
+    return this.context.mountpoint;
+  }
 
   /** Incoming QoS 2 packet ids waiting for PUBREL: session state, committed with the queue. */
   get incoming(): IncomingIds {

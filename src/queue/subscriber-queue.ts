@@ -33,8 +33,6 @@ interface WaitingQos0 {
  * QoS 0 messages are sent at once, or wait in a list of their own while the connection is congested.
  */
 export class SubscriberQueue extends LimitedEntries implements Destination, GroupMember {
-  /** Queues of this worker are local; one of another node will be a link. */
-  readonly local = true;
   /** Groups to be told when this member has room again; null when it never was in one. */
   waker: (() => void) | null = null;
 
@@ -49,6 +47,11 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
 
   get online(): boolean {
     return this.receiver !== null;
+  }
+
+  /** Queues of this worker are local; one of another node will be a link. */
+  get local(): boolean {
+    return true;
   }
 
   /** A publish through one matching subscription. Hot path. */
@@ -331,7 +334,7 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
 
   #tellOffline(publication: Publication, qos: number, retain: boolean): void {
     const tell = this.context.events.offlineMessage;
-    if (tell !== null) tell(this.owner, publication.message(this.context.clock), qos, retain);
+    if (tell !== null) tell(this, publication.message(this.context.clock), qos, retain);
   }
 
   #sendQos0(receiver: Receiver): void {

@@ -91,8 +91,7 @@ class World {
       index,
       groupId: () => store.newQueueId(),
       makeBacklog: (group) => {
-        const owner = { mountpoint: "", clientId: group.filterText };
-        const queue = new SubscriberQueue(group.id, owner, UNLIMITED, this.context);
+        const queue = new SubscriberQueue(group.id, group.filterText, UNLIMITED, this.context);
         return new GroupQueue(queue, () => undefined);
       },
       random: () => 0,
@@ -206,11 +205,10 @@ class World {
       }
       const record = decodeSubscriber(value);
       assert.ok(record !== undefined);
-      const id = { mountpoint: key.mountpoint, clientId: key.clientId };
-      const queue = new SubscriberQueue(record.queue, id, UNLIMITED, world.context);
+      const queue = new SubscriberQueue(record.queue, key.clientId, UNLIMITED, world.context);
       const head = disk.heads.get(record.queue);
       if (head !== undefined) queue.restore(head);
-      const subscriber = new Subscriber(id, world.mountpoint, queue, record.expirySeconds, world.registry);
+      const subscriber = new Subscriber(world.mountpoint, queue, record.expirySeconds, world.registry);
       subscriber.legacy = record.legacy;
       subscriber.username = record.username;
       subscriber.disconnectedAt = record.disconnectedAt;

@@ -252,7 +252,7 @@ export class Registry implements SubscriberTimers {
 
   /** A session found in the store. Its subscriptions and head are put in by the loader. */
   restored(subscriber: Subscriber): void {
-    this.#tree(subscriber.mountpoint.name).set(subscriber.id.clientId, subscriber);
+    this.#tree(subscriber.mountpoint.name).set(subscriber.clientId, subscriber);
     this.#count++;
     this.#counters.increment(Metric.queue_setup);
     if (subscriber.queue.waiting > 0) this.#counters.increment(Metric.queue_initialized_from_storage);
@@ -312,10 +312,9 @@ export class Registry implements SubscriberTimers {
 
   #create(registration: Registration): Subscriber {
     const { mountpoint, clientId, expirySeconds, limits } = registration;
-    const id: SubscriberId = { mountpoint: mountpoint.name, clientId };
     const queueId = expirySeconds > 0 ? this.#store.newQueueId() : 0;
-    const queue = new SubscriberQueue(queueId, id, limits, mountpoint.queues);
-    const subscriber = new Subscriber(id, mountpoint, queue, expirySeconds, this);
+    const queue = new SubscriberQueue(queueId, clientId, limits, mountpoint.queues);
+    const subscriber = new Subscriber(mountpoint, queue, expirySeconds, this);
     this.#tree(mountpoint.name).set(clientId, subscriber);
     this.#count++;
     this.#counters.increment(Metric.queue_setup);

@@ -30,24 +30,24 @@ export interface SubscriberTimers {
 
 /**
  * One session by its subscriber id: its queue, subscriptions, and when it and its will are due. Lives as long as the
- * session, with or without a connection.
+ * session, with or without a connection. There may be a million of them: so it is its own list of subscriptions, has no
+ * fields that its queue has, and keeps times in small integers, because a larger number is an object of its own.
  */
-export class Subscriber implements Timed {
-  readonly id: SubscriberId;
+export class Subscriber extends SubscriptionList implements Timed {
   readonly mountpoint: Mountpoint;
   readonly queue: SubscriberQueue;
-  readonly subscriptions = new SubscriptionList();
   /** Epoch seconds (a small integer) at which this process made it. */
   readonly startedSeconds: number;
   readonly #timers: SubscriberTimers;
   handle: SessionHandle | null = null;
   username: string | null = null;
-  /** Seconds after the end of the connection: 0 ends with it, `NEVER` stays. */
-  expirySeconds: number;
+  /** `expirySeconds` as a signed integer of 32 bits. */
+  #expiry = 0;
   /** MQTT 3 sessions expire by `persistent_client_expiration`. */
   legacy = false;
-  /** Epoch milliseconds of the end of the connection, 0 while online. */
-  disconnectedAt = 0;
+  /** `disconnectedAt`: the seconds, and the milliseconds beyond them. */
+  #endSeconds = 0;
+  #endMilliseconds = 0;
   will: LastWill | null = null;
   /** Epoch milliseconds at which a delayed will is published, 0 for none pending. */
   willDueAt = 0;
@@ -57,18 +57,49 @@ export class Subscriber implements Timed {
   nextTimed: Timed | null = null;
 
   constructor(
-    id: SubscriberId,
     mountpoint: Mountpoint,
     queue: SubscriberQueue,
     expirySeconds: number,
     timers: SubscriberTimers,
   ) {
-    this.id = id;
+    super();
     this.mountpoint = mountpoint;
     this.queue = queue;
     this.expirySeconds = expirySeconds;
     this.startedSeconds = Math.floor(mountpoint.queues.clock.now() / 1_000);
     this.#timers = timers;
+  }
+
+  get clientId(): string {
+    return this.queue.clientId;
+  }
+
+  /** Made at each call. */
+  get id(): SubscriberId {
+    return { mountpoint: this.mountpoint.name, clientId: this.queue.clientId };
+  }
+
+  get subscriptions(): SubscriptionList {
+    return this;
+  }
+
+  /** Seconds after the end of the connection: 0 ends with it, `NEVER` stays. */
+  get expirySeconds(): number {
+    return this.#expiry >>> 0;
+  }
+
+  set expirySeconds(seconds: number) {
+    this.#expiry = seconds | 0;
+  }
+
+  /** Epoch milliseconds of the end of the connection, 0 while online. */
+  get disconnectedAt(): number {
+    return this.#endSeconds * 1_000 + this.#endMilliseconds;
+  }
+
+  set disconnectedAt(milliseconds: number) {
+    this.#endSeconds = Math.floor(milliseconds / 1_000);
+    this.#endMilliseconds = milliseconds % 1_000;
   }
 
   get persistent(): boolean {

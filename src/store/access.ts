@@ -52,12 +52,7 @@ export class DatabaseAccess {
    */
   async read<T>(reader: (snapshot: Snapshot) => Promise<T>): Promise<T> {
     for (;;) {
-      const database = this.#database;
-      if (database === null) {
-        if (this.#closed) throw new Error("the message store is closed");
-        await new Promise<void>((resolve) => this.#waiting.push(resolve));
-        continue;
-      }
+      const database = await this.#present();
       const generation = this.#generation;
       try {
         const snapshot = database.snapshot();
@@ -69,6 +64,46 @@ export class DatabaseAccess {
       } catch (error) {
         if (this.#database === database && this.#generation === generation) throw error;
       }
+    }
+  }
+
+  /**
+   * Reads page by page, one page ahead. `pages` is called again when the database was replaced meanwhile, and then has to
+   * go on after the last page that it gave.
+   *
+   * @throws Error as `read`
+   */
+  async *scan<Page>(pages: (snapshot: Snapshot) => AsyncGenerator<Page>): AsyncGenerator<Page> {
+    for (;;) {
+      const database = await this.#present();
+      const generation = this.#generation;
+      const snapshot = database.snapshot();
+      const scan = pages(snapshot);
+      try {
+        let next = scan.next();
+        for (;;) {
+          const page = await next;
+          if (page.done === true) return;
+          next = scan.next();
+          // Should nobody want it any more, nobody is there for its failure.
+          next.catch(() => undefined);
+          yield page.value;
+        }
+      } catch (error) {
+        if (this.#database === database && this.#generation === generation) throw error;
+      } finally {
+        await scan.return(undefined).catch(() => undefined);
+        await snapshot.close();
+      }
+    }
+  }
+
+  /** The database, when it is there. */
+  async #present(): Promise<Database> {
+    for (;;) {
+      if (this.#database !== null) return this.#database;
+      if (this.#closed) throw new Error("the message store is closed");
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }
 

@@ -16,8 +16,15 @@ export function seal(writer: ByteWriter): Buffer {
   return writer.end();
 }
 
+/** The value without its checksum, in the same memory; null when that does not fit. */
+export function unsealed(value: Buffer): Buffer | null {
+  const end = value.length - CHECKSUM_BYTES;
+  if (end < 0) return null;
+  const content = value.subarray(0, end);
+  return crc32(content) === value.readUInt32BE(end) ? content : null;
+}
+
 /** Whether the value ends with the CRC-32 of what stands before it. */
 export function isSealed(value: Buffer): boolean {
-  const end = value.length - CHECKSUM_BYTES;
-  return end >= 0 && crc32(value.subarray(0, end)) === value.readUInt32BE(end);
+  return unsealed(value) !== null;
 }

@@ -129,8 +129,11 @@ export function recordRange(table: RecordTable): KeyRange {
 
 /** The text key in a record's key. */
 export function recordName(key: Buffer): string {
-  return key.toString("utf8", 2);
+  return key.toString("utf8", RECORD_PREFIX);
 }
+
+/** How many characters of a record's key stand before its text key. */
+export const RECORD_PREFIX = 2;
 
 /** Where a damaged value is kept. */
 export function quarantineKey(key: Buffer): Buffer {

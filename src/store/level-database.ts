@@ -1,5 +1,5 @@
 import { ClassicLevel } from "classic-level";
-import type { Database, Entry, ScanOptions, Snapshot, WriteSet } from "./database.ts";
+import type { Database, Entry, ScanOptions, Snapshot, TextEntry, WriteSet } from "./database.ts";
 import type { KeyRange } from "./keys.ts";
 
 /** What LevelDB is told. All sizes in bytes. */
@@ -17,6 +17,26 @@ type Level = ClassicLevel<Buffer, Buffer>;
 const PAGE_ENTRIES = 1000;
 const PAGE_BYTES = 256 * 1024;
 const EMPTY = Buffer.alloc(0);
+
+/** What keys are given as. */
+interface KeyKind<Key> {
+  readonly encoding: "buffer" | "utf8";
+  of(bytes: Buffer): Key;
+  /** The first key after another one. */
+  after(key: Key): Key;
+}
+
+const BYTES: KeyKind<Buffer> = {
+  encoding: "buffer",
+  of: (bytes) => bytes,
+  after: (key) => Buffer.concat([key, Buffer.from([0])]),
+};
+
+const TEXT: KeyKind<string> = {
+  encoding: "utf8",
+  of: (bytes) => bytes.toString("utf8"),
+  after: (key) => `${key}\0`,
+};
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
@@ -65,12 +85,26 @@ class LevelSnapshot implements Snapshot {
     );
   }
 
-  async *scan(range: KeyRange, options: ScanOptions = {}): AsyncGenerator<readonly Entry[]> {
-    let { gte, lt }: { gte: Buffer; lt: Buffer } = range;
+  scan(range: KeyRange, options: ScanOptions = {}): AsyncGenerator<readonly Entry[]> {
+    return this.#scan(BYTES, range, options);
+  }
+
+  scanTexts(range: KeyRange, options: ScanOptions = {}): AsyncGenerator<readonly TextEntry[]> {
+    return this.#scan(TEXT, range, options);
+  }
+
+  async *#scan<Key>(
+    kind: KeyKind<Key>,
+    range: KeyRange,
+    options: ScanOptions,
+  ): AsyncGenerator<readonly (readonly [key: Key, value: Buffer])[]> {
+    let gte = kind.of(range.gte);
+    let lt = kind.of(range.lt);
     let pageEntries = options.pageEntries ?? PAGE_ENTRIES;
     const { reverse = false, keysOnly = false } = options;
     for (;;) {
-      const iterator = this.#level.iterator({
+      const iterator = this.#level.iterator<Key, Buffer>({
+        keyEncoding: kind.encoding,
         gte,
         lt,
         reverse,
@@ -85,7 +119,7 @@ class LevelSnapshot implements Snapshot {
           if (last === undefined) return;
           yield keysOnly ? page.map(([key]) => [key, EMPTY] as const) : page;
           if (reverse) lt = last[0];
-          else gte = Buffer.concat([last[0], Buffer.from([0])]);
+          else gte = kind.after(last[0]);
         }
       } catch (error) {
         if (levelCode(error) !== "LEVEL_CORRUPTION") throw error;

@@ -1,6 +1,6 @@
 import type { Counters } from "../metrics/counters.ts";
 import { Histogram, observe } from "../metrics/histogram-metrics.ts";
-import type { Database, Entry, ScanOptions, Snapshot, WriteSet } from "./database.ts";
+import type { Database, ScanOptions, Snapshot, WriteSet } from "./database.ts";
 import type { KeyRange } from "./keys.ts";
 
 function since(started: number): number {
@@ -40,6 +40,8 @@ export class MeasuredDatabase implements Database {
         return values;
       },
       scan: (range: KeyRange, options?: ScanOptions) => timedPages(snapshot.scan(range, options), counters),
+      scanTexts: (range: KeyRange, options?: ScanOptions) =>
+        timedPages(snapshot.scanTexts(range, options), counters),
       close: () => snapshot.close(),
     };
   }
@@ -50,10 +52,7 @@ export class MeasuredDatabase implements Database {
 }
 
 /** One scan is timed page by page: what is done with a page is not the database's time. */
-async function* timedPages(
-  pages: AsyncIterable<readonly Entry[]>,
-  counters: Counters,
-): AsyncGenerator<readonly Entry[]> {
+async function* timedPages<Page>(pages: AsyncIterable<Page>, counters: Counters): AsyncGenerator<Page> {
   let started = performance.now();
   for await (const page of pages) {
     observe(counters, Histogram.storage_scan_microseconds, since(started));

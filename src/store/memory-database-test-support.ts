@@ -1,4 +1,11 @@
-import { type Database, type Entry, type ScanOptions, type Snapshot, WriteSet } from "./database.ts";
+import {
+  type Database,
+  type Entry,
+  type ScanOptions,
+  type Snapshot,
+  type TextEntry,
+  WriteSet,
+} from "./database.ts";
 import type { KeyRange } from "./keys.ts";
 
 const PAGE_ENTRIES = 1000;
@@ -35,6 +42,12 @@ class MemorySnapshot implements Snapshot {
       yield keys
         .slice(i, i + size)
         .map((key) => [Buffer.from(key, "latin1"), this.#data.get(key) ?? Buffer.alloc(0)] as const);
+    }
+  }
+
+  async *scanTexts(range: KeyRange, options: ScanOptions = {}): AsyncGenerator<readonly TextEntry[]> {
+    for await (const page of this.scan(range, options)) {
+      yield page.map(([key, value]) => [key.toString("utf8"), value] as const);
     }
   }
 

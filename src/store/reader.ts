@@ -1,16 +1,15 @@
 import type { DatabaseAccess } from "./access.ts";
-import { CHECKSUM_BYTES, isSealed } from "./checksum.ts";
+import { unsealed } from "./checksum.ts";
 import type { Damage } from "./damage.ts";
-import type { Entry, ScanOptions, Snapshot } from "./database.ts";
+import type { Entry, ScanOptions, Snapshot, TextEntry } from "./database.ts";
 import { readHead } from "./head.ts";
 import {
   HEAD_RANGE,
   headKey,
-  type KeyRange,
   keyNumber,
   queueRange,
+  RECORD_PREFIX,
   recordKey,
-  recordName,
   recordRange,
   segmentKey,
 } from "./keys.ts";
@@ -72,49 +71,44 @@ export class StoreReader {
   }
 
   heads(): AsyncGenerator<readonly { readonly queue: number; readonly head: QueueHead }[]> {
-    return this.#pages(HEAD_RANGE, "heads of queues", async (snapshot, page) => {
+    const what = this.#tolerant("heads of queues");
+    let { gte }: { gte: Buffer } = HEAD_RANGE;
+    const convert = async (snapshot: Snapshot, page: readonly Entry[]) => {
       const heads: { queue: number; head: QueueHead }[] = [];
       for (const [key, value] of page) {
         const queue = keyNumber(key);
         heads.push({ queue, head: readHead(value) ?? (await this.#head(snapshot, queue, value)) });
       }
       return heads;
+    };
+    return this.#access.scan(async function* (snapshot) {
+      for await (const page of snapshot.scan({ gte, lt: HEAD_RANGE.lt }, what)) {
+        const heads = await convert(snapshot, page);
+        gte = headKey((heads.at(-1)?.queue ?? 0) + 1);
+        yield heads;
+      }
     });
   }
 
   records(table: RecordTable): AsyncGenerator<readonly { readonly key: string; readonly value: Buffer }[]> {
-    return this.#pages(recordRange(table), `${table} records`, (_snapshot, page) => {
+    const what = this.#tolerant(`${table} records`);
+    let { gte }: { gte: Buffer } = recordRange(table);
+    const { lt } = recordRange(table);
+    const convert = (page: readonly TextEntry[]) => {
       const records: { key: string; value: Buffer }[] = [];
-      for (const [key, value] of page) {
-        const content = this.#content(key, value);
-        if (content !== null) records.push({ key: recordName(key), value: content });
+      for (const [whole, value] of page) {
+        const key = whole.slice(RECORD_PREFIX);
+        const content = unsealed(value) ?? this.#content(recordKey(table, key), value);
+        if (content !== null) records.push({ key, value: content });
       }
-      return Promise.resolve(records);
+      return records;
+    };
+    return this.#access.scan(async function* (snapshot) {
+      for await (const page of snapshot.scanTexts({ gte, lt }, what)) {
+        gte = recordKey(table, `${page.at(-1)?.[0].slice(RECORD_PREFIX) ?? ""}\0`);
+        yield convert(page);
+      }
     });
-  }
-
-  /** A range page by page: while one page is worked on, the next one is read. */
-  async *#pages<T>(
-    range: KeyRange,
-    what: string,
-    convert: (snapshot: Snapshot, page: readonly Entry[]) => Promise<readonly T[]>,
-  ): AsyncGenerator<readonly T[]> {
-    const read = (gte: Buffer): Promise<{ items: readonly T[]; last: Buffer } | null> =>
-      this.#access.read(async (snapshot) => {
-        for await (const page of snapshot.scan({ gte, lt: range.lt }, this.#tolerant(what))) {
-          const last = page.at(-1);
-          if (last !== undefined) return { items: await convert(snapshot, page), last: last[0] };
-        }
-        return null;
-      });
-    let page = await read(range.gte);
-    while (page !== null) {
-      const next = read(Buffer.concat([page.last, Buffer.from([0])]));
-      // Should nobody want it any more, nobody is there for its failure.
-      next.catch(() => undefined);
-      if (page.items.length > 0) yield page.items;
-      page = await next;
-    }
   }
 
   readRecord(table: RecordTable, key: string): Promise<Buffer | null> {
@@ -126,7 +120,8 @@ export class StoreReader {
   }
 
   #content(key: Buffer, value: Buffer | Error): Buffer | null {
-    if (value instanceof Buffer && isSealed(value)) return value.subarray(0, value.length - CHECKSUM_BYTES);
+    const content = value instanceof Buffer ? unsealed(value) : null;
+    if (content !== null) return content;
     this.#damage.found(key, value instanceof Buffer ? value : null, "it is lost");
     return null;
   }
