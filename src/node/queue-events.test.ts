@@ -9,6 +9,8 @@ import { TopicTable } from "../routing/topic-table.ts";
 import { queueEvents, registryEvents } from "./queue-events.ts";
 
 const ID = { mountpoint: "m", clientId: "c" };
+/** What owns messages has the id among other things, which plugins must not get. */
+const OWNER = { ...ID, secret: true };
 
 function message(): Message {
   const buffer = Buffer.from("..hello..");
@@ -50,8 +52,8 @@ describe("events of queues and sessions", () => {
     await manager.enable("test");
     const queue = queueEvents(manager.chains);
     const kept = message();
-    queue.messageDropped?.(ID, kept, "queue_full");
-    queue.offlineMessage?.(ID, kept, 0, false);
+    queue.messageDropped?.(OWNER, kept, "queue_full");
+    queue.offlineMessage?.(OWNER, kept, 0, false);
     const registry = registryEvents(manager.chains);
     registry.clientWakeup(ID);
     registry.clientOffline(ID);

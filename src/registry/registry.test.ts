@@ -338,6 +338,21 @@ test("sessions expire after their interval, counted from the end of the connecti
   assert.equal(world.store.disk.heads.size, 0);
 });
 
+test("a session knows intervals and times of any size, and its id is nothing but the id", () => {
+  const world = new World();
+  const { subscriber } = world.connected("a", { expirySeconds: 60 });
+  assert.ok(subscriber !== undefined);
+  for (const seconds of [0, 1, 0x7fffffff, 0x80000000, 0xfffffffe, NEVER]) {
+    subscriber.expirySeconds = seconds;
+    assert.equal(subscriber.expirySeconds, seconds);
+  }
+  for (const time of [0, 1, 999, 1_000, 1_700_000_000_001, 2_147_483_648_123, 9_999_999_999_999]) {
+    subscriber.disconnectedAt = time;
+    assert.equal(subscriber.disconnectedAt, time);
+  }
+  assert.deepEqual(subscriber.id, { mountpoint: "", clientId: "a" });
+});
+
 test("a client that is back stops the expiry; one that comes after the moment finds no session, timer or not", () => {
   const world = new World();
   const handle = world.connected("a", { expirySeconds: 60 });
