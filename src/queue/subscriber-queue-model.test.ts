@@ -182,10 +182,8 @@ class Connection implements Receiver {
     client.open.delete(packetId);
     const entry = this.inFlight.get(packetId);
     if (entry !== undefined) entry.state = "pubcomp";
-    else {
-      assert.ok(this.inFlight.size < this.window, "the window is exceeded");
-      this.inFlight.set(packetId, { number, state: "pubcomp" });
-    }
+    // The window is for PUBLISH alone: it delays no PUBREL [MQTT-3.3.4-10].
+    else this.inFlight.set(packetId, { number, state: "pubcomp" });
   }
 
   /** Answers one of those that can be answered. False when there is none. */
@@ -261,10 +259,7 @@ async function run(steps: readonly Step[], lifo: boolean, start: number, page: n
     }
     const { connection, queue } = world;
     if (connection !== null) {
-      assert.ok(
-        queue.inflight <= connection.window && queue.inflight >= connection.inFlight.size,
-        "inflight",
-      );
+      assert.ok(queue.inflight >= connection.inFlight.size, "inflight");
       // Otherwise a PUBREL may wait for its commit: in flight again, with nothing sent on this connection.
       if (world.store.idle) assert.equal(queue.inflight, connection.inFlight.size, "inflight");
     }

@@ -368,11 +368,8 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
       own.advance();
       return true;
     }
-    const { inflight } = own;
-    if (inflight >= receiver.window || offset >= IDS) return false;
-    if (offset - inflight + own.releasing >= MOST_HALF_DONE) return false;
-    const message = ring.messages[slot] ?? null;
     if ((state & RELEASED) !== 0) {
+      // Whatever the window: it is for PUBLISH alone, and may be a smaller one than before [MQTT-3.3.4-10].
       own.cursor++;
       own.waiting--;
       own.inflight++;
@@ -381,6 +378,10 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
       if ((state & RELEASE_DURABLE) !== 0) receiver.sendPubrel(own.packetId(offset));
       return true;
     }
+    const { inflight } = own;
+    if (inflight >= receiver.window || offset >= IDS) return false;
+    if (offset - inflight + own.releasing >= MOST_HALF_DONE) return false;
+    const message = ring.messages[slot] ?? null;
     if (message === null) {
       this.#drop(own.cursor);
       return true;

@@ -207,6 +207,159 @@ describe("flow control", () => {
     assert.ok(withoutTopic >= 2, "it uses its aliases");
   });
 
+  test("MQTT 5: PUBACK and PUBREC with an error make room, in any order [MQTT-3.3.4-9, 4.4.0-2]", {
+    skip: oursOnly,
+  }, async () => {
+    const topic = suite.name();
+    const options = {
+      version: 5,
+      clientId: suite.name("c"),
+      clean: false,
+      properties: { sessionExpiryInterval: 60, receiveMaximum: 2 },
+    } as const;
+    const subscriber = await suite.connect(options);
+    await subscriber.subscribe(topic, 2);
+    const publisher = await suite.connect();
+    for (let i = 0; i < 8; i++) await publisher.publish(topic, `${i}`, { qos: i % 2 === 0 ? 1 : 2 });
+    const next = async (payload: string) => await subscriber.expect("publish", { payload, dup: false });
+    const refuse = (packet: { qos: number; id: number }) =>
+      subscriber.send({ cmd: packet.qos === 1 ? "puback" : "pubrec", id: packet.id, code: 0x97 });
+    const open = [await next("0"), await next("1")];
+    for (let i = 2; i < 8; i++) {
+      await subscriber.expectNothing();
+      // The younger one first, then the older one.
+      const [packet] = open.splice(i % 2 === 0 ? 1 : 0, 1);
+      assert.ok(packet !== undefined);
+      refuse(packet);
+      open.push(await next(`${i}`));
+    }
+    for (const packet of open) refuse(packet);
+    await subscriber.expectNothing();
+    subscriber.destroy();
+    await (await suite.connect(options)).expectNothing();
+  });
+
+  test("MQTT 5: a smaller receive maximum on return holds for what is sent again, and delays no PUBREL [MQTT-3.3.4-9, -10]", {
+    skip: oursOnly,
+  }, async () => {
+    const topic = suite.name();
+    const options = { version: 5, clientId: suite.name("c"), clean: false } as const;
+    const properties = { sessionExpiryInterval: 60 };
+    const subscriber = await suite.connect({ ...options, properties });
+    await subscriber.subscribe(topic, 2);
+    const publisher = await suite.connect();
+    for (let i = 0; i < 5; i++) await publisher.publish(topic, `${i}`, { qos: 2 });
+    const ids: number[] = [];
+    for (let i = 0; i < 5; i++) ids.push((await subscriber.expect("publish", { payload: `${i}` })).id);
+    const [first = 0, second = 0, third = 0] = ids;
+    for (const id of [first, second]) {
+      subscriber.send({ cmd: "pubrec", id });
+      await subscriber.expect("pubrel", { id });
+    }
+    subscriber.destroy();
+    const again = await suite.connect({ ...options, properties: { ...properties, receiveMaximum: 1 } });
+    await again.expect("pubrel", { id: first });
+    await again.expect("pubrel", { id: second });
+    await again.expectNothing();
+    again.send({ cmd: "pubcomp", id: second }, { cmd: "pubcomp", id: first });
+    for (let i = 2; i < 5; i++) {
+      const packet = await again.expect("publish", { payload: `${i}`, id: ids[i] ?? 0, dup: true });
+      await again.expectNothing();
+      await again.acknowledge(packet);
+    }
+    assert.notEqual(third, 0);
+    await again.expectNothing();
+  });
+
+  test("MQTT 5: a PUBREC with an error makes room in the broker's receive maximum [MQTT-3.3.4-7]", {
+    skip: oursOnly,
+  }, async () => {
+    const client = await suite.connect({ version: 5 });
+    for (let id = 1; id <= 20; id++) {
+      client.send({ cmd: "publish", topic: "$refused", qos: 2, id });
+      await client.expect("pubrec", { id, code: 0x87 });
+    }
+    const topic = suite.name();
+    for (let id = 1; id <= 3; id++) client.send({ cmd: "publish", topic, qos: 2, id });
+    for (let id = 1; id <= 3; id++) await client.expect("pubrec", { id });
+    // QoS 0, and what is open already, need no room.
+    client.send({ cmd: "publish", topic, qos: 0 });
+    client.send({ cmd: "publish", topic, qos: 2, id: 2, dup: true });
+    await client.expect("pubrec", { id: 2, code: 0 });
+    await client.expectNothing();
+  });
+
+  test("MQTT 5: too large retained and waiting messages are passed over, of every QoS [MQTT-3.1.2-24, -25]", {
+    skip: oursOnly,
+  }, async () => {
+    const root = suite.name();
+    const options = { version: 5, clientId: suite.name("c"), clean: false } as const;
+    const properties = { sessionExpiryInterval: 60 };
+    const subscriber = await suite.connect({ ...options, properties });
+    await subscriber.subscribe(`${root}/live`, 2);
+    await subscriber.disconnect();
+    const publisher = await suite.connect();
+    for (let i = 0; i < 9; i++) {
+      const payload = `${i}`.padEnd(i % 3 === 1 ? 300 : 2);
+      const qos = i < 3 ? 0 : i < 6 ? 1 : 2;
+      await publisher.publish(`${root}/live`, payload, { qos });
+      await publisher.publish(`${root}/retained/${i}`, payload, { qos, retain: true });
+    }
+    const again = await suite.connect({ ...options, properties: { ...properties, maximumPacketSize: 100 } });
+    for (const i of [3, 5, 6, 8]) await again.receive({ topic: `${root}/live`, payload: `${i} ` });
+    await again.expectNothing();
+    await again.subscribe(`${root}/retained/+`, 2);
+    const got: string[] = [];
+    while (got.length < 6) got.push(Buffer.from((await again.receive({ retain: true })).payload).toString());
+    assert.deepEqual(got.sort(), ["0 ", "2 ", "3 ", "5 ", "6 ", "8 "]);
+    await again.expectNothing();
+  });
+
+  test("MQTT 5: the broker's topic aliases end with the connection, and so does the client's maximum [MQTT-3.3.2-7, -11]", {
+    skip: oursOnly,
+  }, async () => {
+    const topic = suite.name();
+    const options = { version: 5, clientId: suite.name("c"), clean: false } as const;
+    const properties = { sessionExpiryInterval: 60, topicAliasMaximum: 2 };
+    const publisher = await suite.connect();
+    const client = await suite.connect({ ...options, properties });
+    await client.subscribe(topic, 1);
+    await publisher.publish(topic, "1", { qos: 1 });
+    await client.receive({ topic, payload: "1" });
+    await publisher.publish(topic, "2", { qos: 1 });
+    await client.expect("publish", { topic: "", payload: "2" });
+    client.destroy();
+    const again = await suite.connect({ ...options, properties });
+    await again.receive({ topic, payload: "2", dup: true });
+    again.destroy();
+    const none = await suite.connect({ ...options, properties: { sessionExpiryInterval: 60 } });
+    await publisher.publish(topic, "3", { qos: 1 });
+    assert.equal((await none.receive({ topic, payload: "3" })).properties.topicAlias, undefined);
+  });
+
+  test("MQTT 5: an alias is learnt from a publish that is refused, too", { skip: oursOnly }, async () => {
+    const topic = suite.name();
+    const client = await suite.connect({ version: 5 });
+    await client.subscribe(topic, 1);
+    const properties = { topicAlias: 1 };
+    client.send({ cmd: "publish", topic: "$refused", qos: 1, id: 1, properties });
+    await client.expect("puback", { id: 1, code: 0x87 });
+    client.send({ cmd: "publish", topic: "", qos: 1, id: 2, properties });
+    await client.expect("puback", { id: 2, code: 0x87 });
+    client.send({
+      cmd: "publish",
+      topic,
+      payload: Buffer.from([0xff]),
+      qos: 1,
+      id: 3,
+      properties: { ...properties, payloadFormatIndicator: 1 },
+    });
+    await client.expect("puback", { id: 3, code: 0x99 });
+    client.send({ cmd: "publish", topic: "", payload: "x", qos: 1, id: 4, properties });
+    await client.take("puback", { id: 4, code: 0 });
+    await client.receive({ topic, payload: "x" });
+  });
+
   test("empty topic without an alias: a protocol error [MQTT-4.7.3-1; MQTT3-4.7.3-1]", {
     skip: oursOnly,
   }, async () => {
