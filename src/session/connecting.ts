@@ -267,7 +267,7 @@ function register(session: Session, admission: Admission, judged: JudgedWill): v
   if (judged.kind === "error") {
     const wanted = session.v5 === 1 ? judged.reasonCode : undefined;
     const code = refusalCode("connack", wanted, ReasonCode.NotAuthorized);
-    refuse(session, code, "not authorised to publish the will", judged);
+    refuse(session, code, `it may not leave its will: ${judged.reason}`, judged);
     return;
   }
   const { will } = judged;

@@ -1,5 +1,7 @@
+import { isUtf8 } from "node:buffer";
 import { Message } from "../mqtt/message.ts";
 import type { Will } from "../mqtt/packet.ts";
+import { ReasonCode } from "../mqtt/reason-code.ts";
 import { topicDepth } from "../mqtt/topic-filter.ts";
 import type { ChainResult, HookError } from "../plugin/answer.ts";
 import type { PublishModifiersM5 } from "../plugin/modifiers.ts";
@@ -12,16 +14,24 @@ export type JudgedWill = { readonly kind: "ok"; readonly will: LastWill | null }
 
 type Verdict = ChainResult<PublishModifiersM5>;
 
-const TOPIC_NAME_INVALID = 0x90;
-
 /**
- * Whether a client may leave this will: judged like a publish, before the client takes over anything. A will to a `$`
- * topic is dropped like any publish to one.
+ * Whether a client may leave this will: judged like a publish, also by its size and form, before the client takes over
+ * anything. A will to a `$` topic is dropped like any publish to one.
  */
 export function judgeWill(session: Session, will: Will | undefined): JudgedWill | Promise<JudgedWill> {
   if (will === undefined || will.topic.startsWith("$")) return { kind: "ok", will: null };
   if (topicDepth(will.topic) > session.settings.topicMaxDepth) {
-    return { kind: "error", reason: "the will's topic has too many levels", reasonCode: TOPIC_NAME_INVALID };
+    return refused("its topic has too many levels", ReasonCode.TopicNameInvalid);
+  }
+  const { maxMessageSize } = session.settings;
+  if (maxMessageSize !== 0 && will.payload.length > maxMessageSize) {
+    return refused(
+      `its payload of ${will.payload.length} bytes is over max_message_size`,
+      ReasonCode.PacketTooLarge,
+    );
+  }
+  if (will.properties.payloadFormatIndicator === true && !isUtf8(will.payload)) {
+    return refused("its payload is not UTF-8 as it says", ReasonCode.PayloadFormatInvalid);
   }
   const { chains } = session.services;
   const { username, subscriberId } = session.identity;
@@ -34,6 +44,10 @@ export function judgeWill(session: Session, will: Will | undefined): JudgedWill 
   const finish = (result: Verdict): JudgedWill =>
     result.kind === "error" ? result : { kind: "ok", will: lastWill(session, will, result.modifiers ?? {}) };
   return verdict instanceof Promise ? verdict.then(finish) : finish(verdict);
+}
+
+function refused(reason: string, reasonCode: number): HookError {
+  return { kind: "error", reason, reasonCode };
 }
 
 function lastWill(session: Session, will: Will, modifiers: PublishModifiersM5): LastWill {

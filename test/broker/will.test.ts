@@ -229,6 +229,29 @@ describe("will", () => {
   });
 });
 
+describe("will with limits", { skip: oursOnly }, () => {
+  const suite = new BrokerUnderTest({ configuration: { max_message_size: 100, topic_max_depth: 3 } });
+
+  test("what could not be published is refused with CONNECT: 0x90, 0x95, 0x99", async () => {
+    const fine = { topic: "a/b/c", payload: "x".repeat(100), qos: 1 } as const;
+    const text = { payloadFormatIndicator: 1 };
+    for (const [version, will, code] of [
+      [4, fine, 0],
+      [5, { ...fine, properties: text }, 0],
+      [4, { ...fine, topic: "a/b/c/d" }, 5],
+      [5, { ...fine, topic: "a/b/c/d" }, 0x90],
+      [4, { ...fine, payload: "x".repeat(101) }, 5],
+      [5, { ...fine, payload: "x".repeat(101) }, 0x95],
+      [5, { ...fine, payload: Buffer.from([0xff]) }, 0],
+      [5, { ...fine, payload: Buffer.from([0xff]), properties: text }, 0x99],
+    ] as const) {
+      const client = await suite.attempt({ version, will });
+      assert.equal(client.connack?.code, code, `${version} ${code}`);
+      if (code !== 0) await client.expectClosed();
+    }
+  });
+});
+
 describe("will with suppress_lwt_on_session_takeover", { skip: oursOnly }, () => {
   const suite = new BrokerUnderTest({ configuration: { suppress_lwt_on_session_takeover: "on" } });
 
