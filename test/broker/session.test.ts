@@ -242,6 +242,80 @@ describe("session", () => {
     await again.expectNothing();
   });
 
+  test("MQTT 5: options and identifiers of subscriptions, flags and expiry of messages survive a restart", {
+    skip: oursOnly,
+  }, async () => {
+    const topic = suite.name();
+    const options = {
+      version: 5,
+      clientId: suite.name("c"),
+      clean: false,
+      properties: { sessionExpiryInterval: 300 },
+    } as const;
+    const client = await suite.connect(options);
+    await client.subscribe({ filter: topic, qos: 1, noLocal: true, retainAsPublished: true }, 1, {
+      subscriptionIdentifiers: [77],
+    });
+    await client.subscribe({ filter: `$share/g/${topic}/s`, qos: 1 }, 1, { subscriptionIdentifiers: [78] });
+    await client.disconnect();
+    const publisher = await suite.connect({ version: 5 });
+    const publish = async (end: string, payload: string, expiry: number, retain = false) =>
+      await publisher.publish(`${topic}${end}`, payload, {
+        qos: 1,
+        retain,
+        properties: { messageExpiryInterval: expiry },
+      });
+    await publish("", "retained", 100, true);
+    await publish("", "plain", 100);
+    await publish("", "short", 1, true);
+    await publish("/s", "shared", 100);
+    await publish("/s", "short", 1);
+    await publish("/kept", "retained", 100, true);
+    await publish("/gone", "retained", 1, true);
+    await suite.broker.stop();
+    await delay(1_200);
+    await suite.broker.restart();
+    const again = await suite.connect(options);
+    assert.equal(again.connack?.sessionPresent, true);
+    const received = new Map<string, boolean>();
+    for (let i = 0; i < 3; i++) {
+      const { payload, retain, properties } = await again.receive();
+      received.set(text(payload), retain);
+      const shared = text(payload) === "shared";
+      assert.deepEqual(properties.subscriptionIdentifiers, [shared ? 78 : 77]);
+      const left = properties.messageExpiryInterval ?? 0;
+      assert.ok(left > 80 && left < 100, `${left}`);
+    }
+    assert.deepEqual([...received].sort(), [
+      ["plain", false],
+      ["retained", true],
+      ["shared", false],
+    ]);
+    await again.publish(topic, "mine", { qos: 1 });
+    // Retain handling 1: the subscription was there all the time.
+    await again.subscribe({ filter: topic, qos: 1, noLocal: true, retainHandling: 1 });
+    await again.expectNothing();
+    await again.subscribe(`${topic}/+`, 1);
+    const kept = await again.receive({ topic: `${topic}/kept`, retain: true });
+    assert.ok((kept.properties.messageExpiryInterval ?? 100) < 100);
+    await again.expectNothing();
+  });
+
+  test("MQTT 5: an assigned client id is as good as the client's own [MQTT-3.1.3-7]", {
+    skip: oursOnly,
+  }, async () => {
+    const topic = suite.name();
+    const properties = { sessionExpiryInterval: 300 };
+    const first = await suite.connect({ version: 5, clientId: "", clean: false, properties });
+    const clientId = first.connack?.properties.assignedClientIdentifier ?? "";
+    await first.subscribe(topic, 1);
+    await first.disconnect();
+    await (await suite.connect()).publish(topic, "waiting", { qos: 1 });
+    const again = await suite.connect({ version: 5, clientId, clean: false, properties });
+    assert.deepEqual([again.connack?.sessionPresent, again.connack?.properties], [true, {}]);
+    await again.receive({ payload: "waiting" });
+  });
+
   test("live messages pass their expiry on", async () => {
     const topic = suite.name();
     const client = await suite.connect({ version: 5 });
