@@ -228,6 +228,30 @@ describe("session show", () => {
     assert.match(stdout, /^Invalid regular expression: \[/);
   });
 
+  it("gives up an expression that takes for ever, and says which", async () => {
+    const ports = fakePorts([fakeSession("a"), fakeSession(`${"a".repeat(64)}!`)]);
+    const { status, stdout, stderr } = await run("session show --client_id=~^(a+)+$", ports);
+    assert.deepEqual([status, stderr], [1, ""]);
+    assert.match(stdout, /^The regular expression \^\(a\+\)\+\$ takes too long/);
+  });
+
+  it("matches expressions in batches, rows in their order, at every level of the join", async () => {
+    const many = Array.from({ length: 2_000 }, (_, i) => fakeSession(`client-${i}`));
+    const found = Array.from({ length: 2_000 }, (_, i) => `client-${i}`).filter((id) => /[05]$/.test(id));
+    const { stdout } = await run(
+      "session show --client_id=~[05]$ --limit=2000 --format=csv",
+      fakePorts(many),
+    );
+    assert.deepEqual(
+      rows(stdout).map((row) => row.split(",")[0]),
+      found,
+    );
+    const few = await run("session show --client_id=~5$ --client_id --limit=3 --format=csv", fakePorts(many));
+    assert.deepEqual(rows(few.stdout), ["client-5", "client-15", "client-25"]);
+    assert.deepEqual(rows(await show("--client_id --topic=~^a --routing_key=~2$ --qos=1")), ["client-c"]);
+    assert.deepEqual(rows(await show("--client_id --user=~.")), ["client-a"]);
+  });
+
   it("pulls no more sessions than it needs and lets other work run during a long scan", async () => {
     let made = 0;
     function* endless(): Generator<SessionInfo> {

@@ -18,6 +18,7 @@ const FIELDS: ReadonlyMap<string, Field<RetainedInfo>> = new Map([
   ["topic", { read: ({ topic }: RetainedInfo) => topic }],
 ]);
 
+const ALL: ReadonlySet<string> = new Set(FIELDS.keys());
 /** The topic filter is matched by the store. */
 const FILTERED_HERE: ReadonlySet<string> = new Set(["mountpoint", "payload"]);
 
@@ -28,12 +29,21 @@ async function* rows(
 ): AsyncGenerator<Row> {
   const filter = query.equal("topic");
   const pace = new Pace();
-  for await (const retained of directory.retained(filter)) {
-    if (pace.due()) await nextTurn();
-    if (signal.aborted) return;
-    if (query.matches(retained, filter === undefined ? undefined : FILTERED_HERE)) {
-      yield query.read.map((field) => field(retained));
+
+  async function* retained(): AsyncGenerator<RetainedInfo> {
+    for await (const message of directory.retained(filter)) {
+      if (pace.due()) await nextTurn();
+      if (signal.aborted) return;
+      if (query.matches(message, filter === undefined ? ALL : FILTERED_HERE)) yield message;
     }
+  }
+
+  try {
+    for await (const message of query.matching(retained(), ALL)) {
+      yield query.read.map((field) => field(message));
+    }
+  } finally {
+    query.close();
   }
 }
 

@@ -65,7 +65,6 @@ const MESSAGE_FIELDS: Readonly<Record<string, Reader>> = {
 const ofSession: ReadonlySet<string> = new Set(Object.keys(SESSION_FIELDS));
 const ofSubscription: ReadonlySet<string> = new Set(Object.keys(SUBSCRIPTION_FIELDS));
 const ofMessage: ReadonlySet<string> = new Set(Object.keys(MESSAGE_FIELDS));
-const ofSessionAndSubscription: ReadonlySet<string> = new Set([...ofSession, ...ofSubscription]);
 
 const FIELDS: ReadonlyMap<string, Field<Joined>> = new Map(
   Object.entries({ ...SESSION_FIELDS, ...SUBSCRIPTION_FIELDS, ...MESSAGE_FIELDS }).map(([name, read]) => [
@@ -85,29 +84,45 @@ async function* rows(
   const needsMessages = [...ofMessage].some((name) => query.used.has(name));
   const clientId = query.equal("client_id");
   const pace = new Pace();
-  const read = (joined: Joined): Row => query.read.map((field) => field(joined));
 
-  for (const session of clientId === undefined ? directory.sessions() : directory.find(clientId)) {
-    if (pace.due()) await nextTurn();
-    if (signal.aborted) return;
-    const alone: Joined = { session, subscription: undefined, message: undefined };
-    if (!query.matches(alone, ofSession)) continue;
-    const withSubscriptions = needsSubscriptions
-      ? Array.from(session.subscriptions(), (subscription): Joined => ({ ...alone, subscription }))
-      : [alone];
-    for (const joined of withSubscriptions) {
-      if (!query.matches(joined, ofSessionAndSubscription)) continue;
-      if (!needsMessages) {
+  async function* sessions(): AsyncGenerator<Joined> {
+    for (const session of clientId === undefined ? directory.sessions() : directory.find(clientId)) {
+      if (pace.due()) await nextTurn();
+      if (signal.aborted) return;
+      const alone: Joined = { session, subscription: undefined, message: undefined };
+      if (query.matches(alone, ofSession)) yield alone;
+    }
+  }
+
+  async function* subscriptions(found: AsyncIterable<Joined>): AsyncGenerator<Joined> {
+    for await (const alone of found) {
+      for (const subscription of alone.session.subscriptions()) {
         if (pace.due()) await nextTurn();
-        yield read(joined);
-        continue;
-      }
-      for await (const message of session.messages()) {
         if (signal.aborted) return;
-        const whole = { ...joined, message };
-        if (query.matches(whole, undefined)) yield read(whole);
+        const joined = { ...alone, subscription };
+        if (query.matches(joined, ofSubscription)) yield joined;
       }
     }
+  }
+
+  async function* messages(found: AsyncIterable<Joined>): AsyncGenerator<Joined> {
+    for await (const joined of found) {
+      for await (const message of joined.session.messages()) {
+        if (pace.due()) await nextTurn();
+        if (signal.aborted) return;
+        const whole = { ...joined, message };
+        if (query.matches(whole, ofMessage)) yield whole;
+      }
+    }
+  }
+
+  let found = query.matching(sessions(), ofSession);
+  if (needsSubscriptions) found = query.matching(subscriptions(found), ofSubscription);
+  if (needsMessages) found = query.matching(messages(found), ofMessage);
+  try {
+    for await (const joined of found) yield query.read.map((field) => field(joined));
+  } finally {
+    query.close();
   }
 }
 
