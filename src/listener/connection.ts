@@ -52,6 +52,7 @@ export class Connection implements Transport, StreamReceiver {
   #closed: boolean;
   #ending: boolean;
   #error: string | null;
+  #closing: NodeJS.Timeout | null;
   readonly #owner: ConnectionOwner;
 
   /**
@@ -84,6 +85,7 @@ export class Connection implements Transport, StreamReceiver {
     this.#closed = false;
     this.#ending = false;
     this.#error = null;
+    this.#closing = null;
     this.#owner = owner;
     this.#handler = makeHandler(this);
   }
@@ -132,7 +134,7 @@ export class Connection implements Transport, StreamReceiver {
     stream.end();
     // The peer's bytes are of no interest any more, but its end of the connection is.
     stream.resume();
-    setTimeout(destroyStream, CLOSE_DEADLINE, stream).unref();
+    this.#closing = setTimeout(destroyStream, CLOSE_DEADLINE, stream).unref();
   }
 
   destroy(): void {
@@ -175,6 +177,8 @@ export class Connection implements Transport, StreamReceiver {
   closed(): void {
     if (this.#closed) return;
     this.#closed = true;
+    // It would keep the connection in memory.
+    if (this.#closing !== null) clearTimeout(this.#closing);
     this.#used = 0;
     this.block = NO_BLOCK;
     this.#kept = null;

@@ -42,6 +42,13 @@ export interface GuardedListenerServices {
   readonly guard: ConnectionGuard;
 }
 
+/** A connection that may be let in: a socket, or something like it. */
+export interface Candidate {
+  setNoDelay(enable: boolean): unknown;
+  setKeepAlive(enable: boolean, milliseconds: number): unknown;
+  destroy(): unknown;
+}
+
 /** Accepts connections as far as the limits allow, and leads them through the stages of the listener. */
 export abstract class GuardedListener implements Listener, ArrivalOwner {
   readonly #options: GuardedListenerOptions;
@@ -209,38 +216,48 @@ export abstract class GuardedListener implements Listener, ArrivalOwner {
     arrival.advance();
   }
 
-  /** Lets an accepted connection in, or turns it away. */
+  /** Lets an accepted socket in, or turns it away. */
   protected accept(socket: Socket, ways: SocketWays): void {
-    const { maxConnections, address } = this.#options;
+    const peer = this.isLocal ? LOCAL_PEER : new SocketPeer(socket);
+    if (this.letIn(socket, peer)) this.welcome(socket, ways, peer);
+  }
+
+  /** It listens on a Unix socket. */
+  protected get isLocal(): boolean {
+    return this.#options.address.kind === "unix";
+  }
+
+  /** Lets an accepted connection in, or ends it: false. */
+  protected letIn(candidate: Candidate, peer: Peer): boolean {
+    const { maxConnections } = this.#options;
     const { guard } = this.#services;
     if (this.active >= maxConnections) {
       this.#services.counters.increment(Metric.socket_refused_limit);
       this.#turnAway("it has reached max_connections");
-      socket.destroy();
-      return;
+      candidate.destroy();
+      return false;
     }
     const refusal = guard.enter();
     if (refusal !== null) {
       this.#turnAway(refusal);
-      socket.destroy();
-      return;
+      candidate.destroy();
+      return false;
     }
-    const peer = address.kind === "unix" ? LOCAL_PEER : new SocketPeer(socket);
     if (this.#addressesAtOnce && !this.#isLetInFrom(peer)) {
       guard.leave();
-      socket.destroy();
-      return;
+      candidate.destroy();
+      return false;
     }
     this.#accepted++;
-    this.#adjust(socket);
-    this.welcome(socket, ways, peer);
+    this.#adjust(candidate);
+    return true;
   }
 
-  /** Sockets come without delay of small packets, and without probes. */
-  #adjust(socket: Socket): void {
+  /** Connections come without delay of small packets, and without probes. */
+  #adjust(candidate: Candidate): void {
     const { keepAlive, noDelay } = this.#options.socketOptions;
-    if (keepAlive) socket.setKeepAlive(true, PROBE_AFTER);
-    if (!noDelay) socket.setNoDelay(false);
+    if (keepAlive) candidate.setKeepAlive(true, PROBE_AFTER);
+    if (!noDelay) candidate.setNoDelay(false);
   }
 
   #arrivalLeft(arrival: Arrival): void {

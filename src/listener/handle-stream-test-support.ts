@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { connect, createServer, Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { connect as connectTls, type SecureContext, TLSSocket } from "node:tls";
+import { type AcceptedStream, acceptStreams } from "./accepted-stream.ts";
 import type { ByteStream } from "./byte-stream.ts";
+import type { AcceptedHandle } from "./socket-handle.ts";
 import { releaseControl } from "./tls/tls-handle.ts";
 
 export const MEBIBYTE = 1024 * 1024;
@@ -34,6 +36,28 @@ export async function plainPair(context: TestContext): Promise<Pair> {
   near.on("error", () => undefined);
   far.on("error", () => undefined);
   return { near, far, wire: far };
+}
+
+/** Both ends of a connection of which no socket has been made at the near end. */
+export async function acceptedPair(
+  context: TestContext,
+): Promise<{ readonly stream: AcceptedStream; readonly handle: AcceptedHandle; readonly far: Socket }> {
+  const server = createServer(() => assert.fail("an ordinary socket"));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const accepted = Promise.withResolvers<{ stream: AcceptedStream; handle: AcceptedHandle }>();
+  assert.ok(acceptStreams(server, (stream, handle) => accepted.resolve({ stream, handle })));
+  const address = server.address();
+  assert.ok(address !== null && typeof address === "object");
+  const far = connect(address.port, "127.0.0.1");
+  far.on("error", () => undefined);
+  const { stream, handle } = await accepted.promise;
+  context.after(() => {
+    stream.destroy();
+    far.destroy();
+    server.close();
+  });
+  return { stream, handle, far };
 }
 
 /** Both ends of a TLS connection, in the state in which the broker gets them. */

@@ -9,9 +9,9 @@ import type { StreamState } from "./stream-state.ts";
 export abstract class HandleStream implements ByteStream {
   readonly headroom = 0;
   writableLength = 0;
+  readonly handle: WriteHandle;
+  readonly state: StreamState;
   protected readonly socket: Socket;
-  protected readonly handle: WriteHandle;
-  protected readonly state: StreamState;
   #reading: ReadHandle | null = null;
 
   constructor(socket: Socket, handle: WriteHandle, state: StreamState) {
@@ -62,12 +62,12 @@ export abstract class HandleStream implements ByteStream {
   }
 
   /** Ends the socket, since a write has failed with an error number. */
-  protected fail(status: number): void {
+  fail(status: number): void {
     this.socket.destroy(new Error(`write ${getSystemErrorName(status)}`));
   }
 
   /** Who hears of the socket hears of it as of a stream. */
-  protected tellDrained(): void {
+  tellDrained(): void {
     if (!this.socket.destroyed) this.socket.emit("drain");
   }
 

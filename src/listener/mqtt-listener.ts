@@ -1,5 +1,6 @@
 import type { Server, Socket } from "node:net";
 import type { Peer } from "../session/peer.ts";
+import { type AcceptedStream, acceptStreams } from "./accepted-stream.ts";
 import type { Arrival } from "./arrival.ts";
 import type { ByteStream } from "./byte-stream.ts";
 import { Connection, type ConnectionHandler, type ConnectionOwner } from "./connection.ts";
@@ -9,6 +10,8 @@ import {
   type GuardedListenerServices,
 } from "./guarded-listener.ts";
 import { observeSocket, onStaticRead } from "./socket-events.ts";
+import type { AcceptedHandle } from "./socket-handle.ts";
+import { HandlePeer, LOCAL_PEER } from "./socket-peer.ts";
 import { receiveFrom, type SocketWays, socketStream } from "./socket-stream.ts";
 import { acceptWithStaticRead } from "./static-read.ts";
 
@@ -79,9 +82,11 @@ export class MqttListener extends GuardedListener implements ConnectionOwner {
 
   protected override prepareServer(server: Server): void {
     if (!this.#ways.staticRead) return;
-    server.once("listening", () =>
-      acceptWithStaticRead(server, onStaticRead, (socket) => this.accept(socket, this.#ways)),
-    );
+    server.once("listening", () => {
+      if (this.#options.stages.length === 0) {
+        acceptStreams(server, (stream, handle) => this.#acceptStream(stream, handle));
+      } else acceptWithStaticRead(server, onStaticRead, (socket) => this.accept(socket, this.#ways));
+    });
   }
 
   protected override welcome(socket: Socket, ways: SocketWays, peer: Peer): void {
@@ -103,6 +108,15 @@ export class MqttListener extends GuardedListener implements ConnectionOwner {
     if (messages === null) receiveFrom(socket, stream, connection, ways);
     else messages.deliverTo(connection);
     if (rest !== null) connection.received(rest, 0, rest.length);
+    if (!connection.paused) stream.resume();
+  }
+
+  #acceptStream(stream: AcceptedStream, handle: AcceptedHandle): void {
+    stream.setNoDelay(true);
+    const peer = this.isLocal ? LOCAL_PEER : new HandlePeer(handle);
+    if (!this.letIn(stream, peer)) return;
+    const connection = this.#connect(stream, peer);
+    stream.deliverTo(connection);
     if (!connection.paused) stream.resume();
   }
 

@@ -29,6 +29,29 @@ export interface ReadHandle {
   [READING]?: object;
 }
 
+/** The handle of a connection that no socket has been made of. A Unix socket's has none of the options. */
+export interface AcceptedHandle extends WriteHandle {
+  readStart(): number;
+  readStop(): number;
+  useUserBuffer(buffer: Uint8Array): void;
+  /** Called after every read, and at the end. */
+  onread: (this: AcceptedHandle) => undefined;
+  /** Ends the sending half once everything has been written; the number is negative for an error, 1 if it is done. */
+  shutdown(request: object): number;
+  /** `closed` is called with the handle as `this`, in a later turn. */
+  close(closed: (this: AcceptedHandle) => void): void;
+  getpeername?(into: PeerName): number;
+  setNoDelay?(enable: boolean): number;
+  setKeepAlive?(enable: boolean, seconds: number): number;
+  [READING]?: object;
+}
+
+/** Where a handle writes who is at the other end. */
+export interface PeerName {
+  address?: string;
+  port?: number;
+}
+
 /** The handle of a socket, whatever it is. */
 export function handleOf(socket: Socket): unknown {
   return Reflect.get(socket, "_handle");
@@ -40,6 +63,14 @@ export function isWriteHandle(handle: unknown): handle is WriteHandle {
 
 export function isReadHandle(handle: unknown): handle is ReadHandle {
   return hasFunctions(handle, ["readStart", "readStop", "useUserBuffer", "onread"]);
+}
+
+export function isAcceptedHandle(handle: unknown): handle is AcceptedHandle {
+  return (
+    isWriteHandle(handle) &&
+    hasFunctions(handle, ["readStart", "readStop", "useUserBuffer", "shutdown", "close"]) &&
+    Reflect.has(handle, "onread")
+  );
 }
 
 function hasFunctions(handle: unknown, names: readonly string[]): boolean {

@@ -10,6 +10,7 @@ import { BLOCK_SIZE, takeBlock } from "./block-pool.ts";
 import type { ByteStream, StreamReceiver } from "./byte-stream.ts";
 import { HandleStream } from "./handle-stream.ts";
 import {
+  acceptedPair,
   fill,
   MEBIBYTE,
   type Pair,
@@ -58,10 +59,30 @@ class Ear implements StreamReceiver {
   }
 }
 
-for (const secure of [false, true]) {
-  for (const direct of [true, false]) {
-    const name = `${secure ? "a TLS socket" : "a plain socket"}, ${direct ? "by its handle" : "as the runtime has it"}`;
-    const start = async (context: TestContext): Promise<Pair & { stream: ByteStream; ear: Ear }> => {
+interface Heard extends Omit<Pair, "near"> {
+  readonly stream: ByteStream;
+  readonly ear: Ear;
+  /** The near end has no connection any more. */
+  gone(): boolean;
+}
+
+interface Kind {
+  readonly name: string;
+  /** Read into the static buffer. */
+  readonly direct: boolean;
+  readonly secure: boolean;
+  /** What is sent after the end is dropped; sockets take it for an error. */
+  readonly dropsLate: boolean;
+  start(context: TestContext): Promise<Heard>;
+}
+
+function socketKind(secure: boolean, direct: boolean): Kind {
+  return {
+    name: `${secure ? "a TLS socket" : "a plain socket"}, ${direct ? "by its handle" : "as the runtime has it"}`,
+    direct,
+    secure,
+    dropsLate: secure && direct,
+    async start(context) {
       const pair = await (secure ? securePair(context, secureContext) : plainPair(context));
       const ways = { direct, staticRead: false, secure };
       const ear = new Ear();
@@ -69,131 +90,167 @@ for (const secure of [false, true]) {
       const stream = socketStream(pair.near, ways);
       assert.equal(stream instanceof HandleStream, direct);
       receiveFrom(pair.near, stream, ear, ways);
-      return { ...pair, stream, ear };
-    };
+      return { ...pair, stream, ear, gone: () => pair.near.destroyed };
+    },
+  };
+}
 
-    describe(name, () => {
-      it("reads, and does not while it is paused", async (context) => {
-        const { far, stream, ear } = await start(context);
-        far.write("early ");
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        assert.equal(ear.length, 0);
-        stream.resume();
-        await until("bytes", () => ear.text === "early ");
-        far.write("one ");
-        await until("bytes", () => ear.text === "early one ");
-        assert.deepEqual([...ear.buffers].includes(staticReadBuffer()), direct);
-        stream.pause();
-        stream.pause();
-        far.write("two");
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        assert.equal(ear.text, "early one ");
-        stream.resume();
-        stream.resume();
-        await until("bytes", () => ear.text === "early one two");
-      });
+const acceptedKind: Kind = {
+  name: "an accepted handle",
+  direct: true,
+  secure: false,
+  dropsLate: true,
+  async start(context) {
+    const { stream, far } = await acceptedPair(context);
+    const ear = new Ear();
+    stream.deliverTo(ear);
+    return { stream, ear, far, wire: far, gone: () => ear.closes > 0 };
+  },
+};
 
-      it("reads much, whole and in order, with pauses in between", async (context) => {
-        const { far, stream, ear } = await start(context);
-        ear.hear = () => {
-          stream.pause();
-          setImmediate(() => stream.resume());
-        };
-        stream.resume();
-        far.write(fill(Buffer.alloc(4 * MEBIBYTE)));
-        await until("bytes", () => ear.length === 4 * MEBIBYTE);
-        assert.ok(Buffer.concat(ear.chunks).equals(fill(Buffer.alloc(4 * MEBIBYTE))));
-      });
+const kinds = [
+  socketKind(false, true),
+  socketKind(false, false),
+  socketKind(true, true),
+  socketKind(true, false),
+  acceptedKind,
+];
 
-      it("tells of the end, once and after all bytes", async (context) => {
-        const { far, stream, ear } = await start(context);
-        stream.resume();
-        far.end("last");
-        await until("end", () => ear.closes > 0);
-        assert.deepEqual([ear.text, ear.errors, ear.closes], ["last", [], 1]);
-      });
-
-      it("gives blocks back when their memory may be used again", async (context) => {
-        const { far, stream, ear } = await start(context);
-        const seen = new Set<Buffer>();
-        const total = 16 * MEBIBYTE;
-        let at = 0;
-        const more = (): void => {
-          while (at < total && stream.writableLength < 8 * BLOCK_SIZE) {
-            const block = takeBlock();
-            seen.add(block);
-            stream.send(fill(block, at), 0, BLOCK_SIZE);
-            at += BLOCK_SIZE;
-          }
-          if (at < total) setImmediate(more);
-        };
-        more();
-        assert.ok((await readAll(far, total)).equals(fill(Buffer.alloc(total))));
-        assert.ok(seen.size < 512, `${seen.size} blocks`);
-        assert.deepEqual(ear.errors, []);
-      });
-
-      it("sends a part of a block", async (context) => {
-        const { far, stream } = await start(context);
-        stream.send(Buffer.from("..some.."), 2, 6);
-        stream.send(Buffer.from("..thing"), 2, 7);
-        assert.equal((await readAll(far, 9)).toString(), "something");
-      });
-
-      it("waits for a slow reader, in order, and tells when everything has gone", async (context) => {
-        const { far, stream, ear } = await start(context);
-        far.pause();
-        let at = 0;
-        for (const size of [12 * MEBIBYTE, 4, 16 * 1024, 4]) {
-          send(stream, fill(Buffer.alloc(size), at));
-          at += size;
-        }
-        assert.ok(stream.writableLength > 0);
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        assert.equal(ear.drains, 0);
-        assert.ok((await readAll(far, at)).equals(fill(Buffer.alloc(at))));
-        await until("everything has gone", () => stream.writableLength === 0 && ear.drains === 1);
-      });
-
-      it("sends what waits before an orderly end, and nothing after it", async (context) => {
-        const { near, far, stream } = await start(context);
-        far.pause();
-        send(stream, Buffer.alloc(12 * MEBIBYTE));
-        send(stream, "last");
-        stream.end();
-        if (direct && secure) send(stream, "late");
-        const all = await readAll(far);
-        assert.deepEqual([all.length, all.subarray(-4).toString()], [12 * MEBIBYTE + 4, "last"]);
-        stream.resume();
-        await until("closed", () => near.destroyed);
-        send(stream, "late");
-      });
-
-      it("tells why when the peer has gone", async (context) => {
-        const { near, wire, far, stream, ear } = await start(context);
-        far.pause();
-        send(stream, Buffer.alloc(12 * MEBIBYTE));
-        send(stream, Buffer.alloc(5));
-        wire.resetAndDestroy();
-        const timer = setInterval(() => send(stream, "more"), 5);
-        context.after(() => clearInterval(timer));
-        await until("closed", () => near.destroyed && ear.closes === 1);
-        assert.match(ear.errors[0] ?? "", /^(write (EPIPE|ECONNRESET|ECANCELED)|read ECONNRESET)$/);
-      });
-
-      it("is over when it is destroyed, whatever waits", async (context) => {
-        const { near, stream, ear } = await start(context);
-        send(stream, Buffer.alloc(12 * MEBIBYTE));
-        send(stream, Buffer.alloc(4));
-        stream.destroy();
-        send(stream, "late");
-        stream.pause();
-        stream.resume();
-        await until("closed", () => ear.closes === 1);
-        assert.ok(near.destroyed);
-      });
+for (const { name, direct, secure, dropsLate, start } of kinds) {
+  describe(name, () => {
+    it("reads, and does not while it is paused", async (context) => {
+      const { far, stream, ear } = await start(context);
+      far.write("early ");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.equal(ear.length, 0);
+      stream.resume();
+      await until("bytes", () => ear.text === "early ");
+      far.write("one ");
+      await until("bytes", () => ear.text === "early one ");
+      assert.deepEqual([...ear.buffers].includes(staticReadBuffer()), direct);
+      stream.pause();
+      stream.pause();
+      far.write("two");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.equal(ear.text, "early one ");
+      stream.resume();
+      stream.resume();
+      await until("bytes", () => ear.text === "early one two");
     });
-  }
+
+    it("reads much, whole and in order, with pauses in between", async (context) => {
+      const { far, stream, ear } = await start(context);
+      ear.hear = () => {
+        stream.pause();
+        setImmediate(() => stream.resume());
+      };
+      stream.resume();
+      far.write(fill(Buffer.alloc(4 * MEBIBYTE)));
+      await until("bytes", () => ear.length === 4 * MEBIBYTE);
+      assert.ok(Buffer.concat(ear.chunks).equals(fill(Buffer.alloc(4 * MEBIBYTE))));
+    });
+
+    it("tells of the end, once and after all bytes", async (context) => {
+      const { far, stream, ear } = await start(context);
+      stream.resume();
+      far.end("last");
+      await until("end", () => ear.closes > 0);
+      assert.deepEqual([ear.text, ear.errors, ear.closes], ["last", [], 1]);
+    });
+
+    it("gives blocks back when their memory may be used again", async (context) => {
+      const { far, stream, ear } = await start(context);
+      const seen = new Set<Buffer>();
+      const total = 16 * MEBIBYTE;
+      let at = 0;
+      const more = (): void => {
+        while (at < total && stream.writableLength < 8 * BLOCK_SIZE) {
+          const block = takeBlock();
+          seen.add(block);
+          stream.send(fill(block, at), 0, BLOCK_SIZE);
+          at += BLOCK_SIZE;
+        }
+        if (at < total) setImmediate(more);
+      };
+      more();
+      assert.ok((await readAll(far, total)).equals(fill(Buffer.alloc(total))));
+      assert.ok(seen.size < 512, `${seen.size} blocks`);
+      assert.deepEqual(ear.errors, []);
+    });
+
+    it("sends a part of a block", async (context) => {
+      const { far, stream } = await start(context);
+      stream.send(Buffer.from("..some.."), 2, 6);
+      stream.send(Buffer.from("..thing"), 2, 7);
+      assert.equal((await readAll(far, 9)).toString(), "something");
+    });
+
+    it("waits for a slow reader, in order, and tells when everything has gone", async (context) => {
+      const { far, stream, ear } = await start(context);
+      far.pause();
+      let at = 0;
+      for (const size of [12 * MEBIBYTE, 4, 16 * 1024, 4]) {
+        send(stream, fill(Buffer.alloc(size), at));
+        at += size;
+      }
+      assert.ok(stream.writableLength > 0);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.equal(ear.drains, 0);
+      assert.ok((await readAll(far, at)).equals(fill(Buffer.alloc(at))));
+      await until("everything has gone", () => stream.writableLength === 0 && ear.drains === 1);
+    });
+
+    it("sends what waits before an orderly end, and nothing after it", async (context) => {
+      const { far, stream, gone } = await start(context);
+      far.pause();
+      send(stream, Buffer.alloc(12 * MEBIBYTE));
+      send(stream, "last");
+      stream.end();
+      if (dropsLate) send(stream, "late");
+      const all = await readAll(far);
+      assert.deepEqual([all.length, all.subarray(-4).toString()], [12 * MEBIBYTE + 4, "last"]);
+      stream.resume();
+      await until("closed", gone);
+      send(stream, "late");
+    });
+
+    it("tells why when the peer has gone", async (context) => {
+      const { wire, far, stream, ear, gone } = await start(context);
+      far.pause();
+      send(stream, Buffer.alloc(12 * MEBIBYTE));
+      send(stream, Buffer.alloc(5));
+      wire.resetAndDestroy();
+      const timer = setInterval(() => send(stream, "more"), 5);
+      context.after(() => clearInterval(timer));
+      await until("closed", () => gone() && ear.closes === 1);
+      assert.match(ear.errors[0] ?? "", /^(write (EPIPE|ECONNRESET|ECANCELED)|read ECONNRESET)$/);
+    });
+
+    it("is over when it is destroyed, whatever waits", async (context) => {
+      const { stream, ear, gone } = await start(context);
+      send(stream, Buffer.alloc(12 * MEBIBYTE));
+      send(stream, Buffer.alloc(4));
+      stream.destroy();
+      send(stream, "late");
+      stream.pause();
+      stream.resume();
+      await until("closed", () => ear.closes === 1);
+      assert.ok(gone());
+    });
+
+    it("sends what waits when the other side has ended first", async (context) => {
+      const { far, stream, ear, gone } = await start(context);
+      far.pause();
+      send(stream, fill(Buffer.alloc(12 * MEBIBYTE)));
+      stream.resume();
+      far.end("end");
+      await until("the end has come", () => ear.text === "end");
+      assert.ok((await readAll(far)).equals(fill(Buffer.alloc(12 * MEBIBYTE))));
+      await until("closed", () => gone() && ear.closes === 1);
+      // The last word of TLS comes to a socket that has gone already.
+      if (!secure) assert.deepEqual(ear.errors, []);
+    });
+  });
 }
 
 describe("static reads past a socket", () => {

@@ -11,9 +11,16 @@ export interface WriteRequest {
   buffer?: Uint8Array;
 }
 
+/** What the end of the sending half needs. */
+export interface ShutdownRequest {
+  /** 0 or a negative error number. */
+  oncomplete?: (this: ShutdownRequest, status: number) => void;
+}
+
 /** What the runtime's own sockets know of their last read and write. Not part of its documented interface. */
 export interface StreamState {
   makeRequest(): WriteRequest;
+  makeShutdown(): ShutdownRequest;
   /** Whether the last write is under way and has taken its request. */
   requestUsed(): boolean;
   /** Bytes of the last read, or a negative error number. */
@@ -34,20 +41,22 @@ function findState(): StreamState | null {
   }
   if (typeof parts !== "object" || parts === null) return null;
   const request: unknown = Reflect.get(parts, "WriteWrap");
+  const shutdown: unknown = Reflect.get(parts, "ShutdownWrap");
   const state: unknown = Reflect.get(parts, "streamBaseState");
   const lastWasAsync: unknown = Reflect.get(parts, "kLastWriteWasAsync");
   const bytesRead: unknown = Reflect.get(parts, "kReadBytesOrError");
-  if (!makesRequests(request) || !(state instanceof Int32Array)) return null;
+  if (!makesRequests(request) || !makesRequests(shutdown) || !(state instanceof Int32Array)) return null;
   if (!isIndex(lastWasAsync, state) || !isIndex(bytesRead, state)) return null;
   return {
     makeRequest: () => new request(),
+    makeShutdown: () => new shutdown(),
     requestUsed: () => state[lastWasAsync] !== 0,
     bytesRead: () => state[bytesRead] ?? 0,
   };
 }
 
 /** Every object can be a request: it has no field that must be there. */
-function makesRequests(value: unknown): value is new () => WriteRequest {
+function makesRequests(value: unknown): value is new () => WriteRequest & ShutdownRequest {
   return typeof value === "function" && typeof value.prototype === "object";
 }
 
