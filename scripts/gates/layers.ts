@@ -17,6 +17,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["store", "plugin", "metrics", "mqtt"],
   ["config", "log"],
   ["clock", "embedded"],
+  ["files"],
 ];
 
 /** Folders whose imports are fewer than their level allows. */

@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { chmodSync, renameSync, rmSync, statSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { makeDirectory } from "../files/make-directory.ts";
 import type { Admin } from "./admin.ts";
 import { askInfo } from "./control-client.ts";
 import {
@@ -107,7 +108,7 @@ export class ControlServer {
 
   async #listen(): Promise<void> {
     if (process.platform === "win32") return this.#bind(this.#path);
-    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    makeDirectory(dirname(this.#path), 0o700);
     // Bound under another name and moved into its place when its mode is right; this also replaces a dead socket.
     const temporary = `${this.#path}.${process.pid}`;
     rmSync(temporary, { force: true });

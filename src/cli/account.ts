@@ -1,4 +1,5 @@
-import { chownSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { chownSync, existsSync, readFileSync } from "node:fs";
+import { makeDirectory } from "../files/make-directory.ts";
 import type { Installation } from "./installation.ts";
 
 /** A command of an installed broker that this user may not give. The text is for standard error, the status is 1. */
@@ -49,7 +50,7 @@ export function becomeOwner(
   if (uid !== 0) throw new AccountError("You need to be root or use sudo to run this command");
   if (user === undefined) throw new AccountError(`The user ${name} of this installation does not exist`);
   if (!existsSync(run)) {
-    mkdirSync(run, { recursive: true, mode: 0o700 });
+    makeDirectory(run, 0o700);
     chownSync(run, user.uid, user.gid);
   }
   account.initgroups?.(name, name);

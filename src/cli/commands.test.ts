@@ -42,6 +42,7 @@ describe("the commands", () => {
     directory = mkdtempSync(join(tmpdir(), "vernemq-cli-"));
     for (const name of ["log", "etc"]) mkdirSync(join(directory, name));
     writeFileSync(join(directory, "etc", "vernemq.conf"), "nodename = test@127.0.0.1\n");
+    writeFileSync(join(directory, "etc", "vmq.acl"), "");
     where = places(
       {
         conf: join(directory, "etc", "vernemq.conf"),

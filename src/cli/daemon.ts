@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isSea } from "node:sea";
 import { setTimeout as delay } from "node:timers/promises";
 import { NotRunningError, request } from "../admin/control-client.ts";
+import { makeDirectory } from "../files/make-directory.ts";
 import { openFilesLimit, openFilesWarning } from "./open-files.ts";
 import { type Places, placeArguments } from "./places.ts";
 import { ask, complainNotResponding } from "./presence.ts";
@@ -28,7 +29,7 @@ export async function start(where: Places, mainFile: string): Promise<number> {
   const outputFile = join(where.directories.log, "startup.out");
   let output: number;
   try {
-    mkdirSync(where.directories.log, { recursive: true });
+    makeDirectory(where.directories.log);
     output = openSync(outputFile, "w", 0o640);
   } catch (error) {
     process.stderr.write(`Unable to write to ${where.directories.log}: ${String(error)}\n`);

@@ -72,6 +72,22 @@ describe("a node in the foreground", () => {
     return { ended };
   }
 
+  it("ends a start that takes its time when it is told to stop, and one that fails", async () => {
+    const begun = Promise.withResolvers<void>();
+    const startNode = (): Promise<never> => {
+      begun.resolve();
+      return new Promise<never>(() => {});
+    };
+    const ended = runForeground(options({ startNode, startGraceMs: 10 }));
+    await begun.promise;
+    events.emit("stop");
+    assert.equal(await ended, 0);
+    assert.match(stderr, /^The node was told to stop while it was starting/);
+    const failing = runForeground(options({ startNode: () => Promise.reject(new Error("broken")) }));
+    assert.equal(await failing, 1);
+    assert.match(stderr, /Error: broken/);
+  });
+
   it("serves until it is told to stop, and leaves neither socket nor pid file", async () => {
     const { ended } = await serving();
     assert.equal((await askInfo(directory))?.state, "running");

@@ -26,10 +26,37 @@ export interface ForegroundOptions {
   /** What a container's environment adds to the configuration. */
   readonly overlay?: Overlay | undefined;
   readonly serviceManager?: ServiceManager;
+  /** How long a node that is still starting gets when it is told to stop, milliseconds. Default: 3,000. */
+  readonly startGraceMs?: number;
   /** Takes the place of standard output for log lines. */
   readonly writeLog?: (text: string) => void;
   /** Called once the node serves; `stop` ends it. What it returns is called when the node has stopped. */
   readonly onServing?: (admin: Admin, node: string, stop: () => void) => () => void;
+}
+
+/** How long a node that is still starting gets when it is told to stop, milliseconds. */
+const START_GRACE_MS = 3_000;
+
+/** What a start comes to; undefined when it takes its time after the node was told to stop. */
+async function unlessStopped(
+  starting: Promise<RunningNode>,
+  stopped: Promise<string>,
+  graceMs: number,
+): Promise<RunningNode | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    const wait = (): void => {
+      timer = setTimeout(() => resolve(undefined), graceMs);
+    };
+    stopped.then(wait, wait);
+  });
+  try {
+    return await Promise.race([starting, late]);
+  } finally {
+    clearTimeout(timer);
+    // Nobody waits for it any more.
+    starting.catch(() => undefined);
+  }
 }
 
 function reasonOf(error: unknown): string {
@@ -84,13 +111,19 @@ async function serve(
   const { places, stderr } = options;
   let node: RunningNode;
   try {
-    node = await options.startNode({
+    const starting = options.startNode({
       ...places,
       env: options.env,
       overlay: options.overlay,
       loaded,
       ...(options.writeLog && { writeLog: options.writeLog }),
     });
+    const started = await unlessStopped(starting, stopped, options.startGraceMs ?? START_GRACE_MS);
+    if (started === undefined) {
+      stderr("The node was told to stop while it was starting, and ends as it is; nothing is lost by that\n");
+      return 0;
+    }
+    node = started;
   } catch (error) {
     if (isStartFailure(error)) for (const line of error.lines) stderr(`${line}\n`);
     else stderr(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import { becomeOwner } from "./account.ts";
 import type { Installation } from "./installation.ts";
 import type { Places } from "./places.ts";
@@ -28,6 +29,16 @@ export function ownPlaces(scope: Scope, where: Places, installed: Installation):
   }
   becomeOwner(installed, process.env);
   return where;
+}
+
+/** The user that runs the broker of this configuration, when it is another one than that of this process. */
+export function otherOwner(where: Places, installed: Installation): string | undefined {
+  if (installed.user === undefined || where.confFile !== installed.confFile) return undefined;
+  try {
+    return userInfo().username === installed.user ? undefined : installed.user;
+  } catch {
+    return installed.user;
+  }
 }
 
 /** The service of systemd that commands about a node in these places belong to. */

@@ -7,7 +7,7 @@ import { configurationRequest, markAsContainer } from "./configuration-request.t
 import { ownInstallation } from "./environment-file.ts";
 import { openFilesLimit, openFilesWarning } from "./open-files.ts";
 import { type PlaceOptions, type Places, places } from "./places.ts";
-import { inService, ownPlaces, type Scope } from "./rights.ts";
+import { inService, otherOwner, ownPlaces, type Scope } from "./rights.ts";
 
 /**
  * Threads for the store's writes and for log files, so that neither waits for the other. Counts only when it is set
@@ -170,8 +170,9 @@ function program(mainFile: string, status: Status): Command {
       status.value = printLicences();
     });
   command("chkconfig", "check the configuration").action(async () => {
-    const { checkCommand } = await import("../config/commands.ts");
-    return running(print(checkCommand(await request())));
+    const { checkConfiguration } = await import("./check-configuration.ts");
+    const owner = otherOwner(where("configuration"), installed());
+    return running(print(await checkConfiguration(await request(), owner)));
   });
   addConfig(command("config", "show the configuration and what it means"), request, running);
   return vernemq;

@@ -1,7 +1,7 @@
 import { describeOption } from "./description.ts";
 import { findKey, nearestKeys } from "./key-index.ts";
 import { type LoadRequest, type LoadResult, loadConfiguration } from "./load.ts";
-import { formatProblem } from "./problem.ts";
+import { formatProblem, type Problem } from "./problem.ts";
 import { wrap } from "./wrap.ts";
 
 /** What a command prints and with which status it ends. */
@@ -13,10 +13,14 @@ export interface CommandOutput {
 
 /** The lines for standard error about a configuration that was loaded or refused: `error: …`, `warning: …`. */
 export function reportLines(result: LoadResult): readonly string[] {
-  if (result.ok) return result.warnings.map(({ text }) => `warning: ${text}`);
-  const { length } = result.errors;
+  return result.ok ? result.warnings.map(({ text }) => `warning: ${text}`) : errorLines(result.errors);
+}
+
+/** The lines for standard error about errors, with their number at the end. */
+export function errorLines(errors: readonly Problem[]): readonly string[] {
+  const { length } = errors;
   const end = `error: the configuration has ${length === 1 ? "one error" : `${length} errors`}`;
-  return [...result.errors.map((problem) => `error: ${formatProblem(problem)}`), end];
+  return [...errors.map((problem) => `error: ${formatProblem(problem)}`), end];
 }
 
 function text(lines: readonly string[]): string {
@@ -32,11 +36,6 @@ function withConfiguration(
   const stderr = text(reportLines(result));
   if (!result.ok) return { exitCode: 1, stdout: "", stderr };
   return { exitCode: 0, stdout: text(print(result)), stderr };
-}
-
-/** `vernemq chkconfig`: says that the configuration is right, or everything that is wrong with it. */
-export function checkCommand(request: LoadRequest): CommandOutput {
-  return withConfiguration(request, () => ["config is OK"]);
 }
 
 /** `vernemq config generate`: checks the configuration and prints the arguments that the broker works with. */

@@ -267,6 +267,20 @@ export function resolveListener(
   };
 }
 
+/**
+ * Where the value of an attribute of a listener is written, by the name of the attribute: the key of the nearest level at
+ * which it is set, else the listener itself.
+ */
+export function attributeKey(
+  configuration: Configuration,
+  { kind, name }: Pick<ListenerConfiguration, "kind" | "name">,
+  attribute: string,
+): string {
+  const listener = joinKey(["listener", kind, name]);
+  const keys = [`${listener}.${attribute}`, `listener.${kind}.${attribute}`, `listener.${attribute}`];
+  return keys.find((key) => configuration.setting(key) !== undefined) ?? listener;
+}
+
 /** The names that any option of a kind of listener uses. */
 function namesOf(configuration: Configuration, kind: ListenerKind): ReadonlySet<string> {
   const prefix = `listener.${kind}.$name`;

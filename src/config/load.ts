@@ -62,7 +62,8 @@ export function loadConfiguration(request: LoadRequest): LoadResult {
   const context: ValueContext = { resolvePath: (path) => resolvePath(path, directories) };
   errors.push(...invalidValues(texts, context), ...missingPartners(texts), ...syslogProblems(texts));
   if (errors.length > 0) return { ok: false, errors: inOrder(errors, written) };
-  texts.set("platform_data_dir", { ...texts.get("platform_data_dir"), text: directories.data });
+  const own = request.given?.data === undefined ? texts.get("platform_data_dir") : undefined;
+  texts.set("platform_data_dir", { ...own, text: directories.data });
   const configuration = new Configuration(confFile, directories, texts);
   const chains = chainProblems(configuration);
   if (chains.length > 0) return { ok: false, errors: inOrder(chains, written) };

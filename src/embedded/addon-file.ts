@@ -3,7 +3,6 @@ import {
   closeSync,
   fchmodSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -13,6 +12,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { makeDirectory } from "../files/make-directory.ts";
 
 /** The add-on cannot be loaded; the message says why and what to do. */
 export class AddonError extends Error {
@@ -50,7 +50,7 @@ export function addonFile(
   const name = `classic-level-${hash("sha256", embedded).slice(0, 16)}.node`;
   const file = join(runDirectory, name);
   try {
-    mkdirSync(runDirectory, { recursive: true, mode: OWNER_ONLY });
+    makeDirectory(runDirectory, OWNER_ONLY);
     if (user !== undefined) refuseOpenDirectory(runDirectory, user, installed);
     if (isOwn(file, user) && holds(file, embedded)) return file;
     write(file, embedded);

@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, mkdirSync, openSync, writeSync } from "node:fs";
-import { type FileHandle, mkdir, open, stat } from "node:fs/promises";
+import { closeSync, fstatSync, openSync, writeSync } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeDirectory } from "../files/make-directory.ts";
 import type { LogFileOptions } from "./options.ts";
 import { rotate } from "./rotation.ts";
 import { lastRotation } from "./rotation-time.ts";
@@ -62,7 +63,7 @@ export class FileSink extends BufferedSink {
   }
 
   protected override putSync(text: string): void {
-    mkdirSync(dirname(this.path), { recursive: true });
+    makeDirectory(dirname(this.path));
     const descriptor = openSync(this.path, "a", 0o640);
     try {
       const bytes = Buffer.from(text, "utf8");
@@ -105,14 +106,23 @@ export class FileSink extends BufferedSink {
   }
 
   async #open(): Promise<void> {
-    await mkdir(dirname(this.path), { recursive: true });
-    const handle = await open(this.path, "a", 0o640);
+    const handle = await this.#opened();
     this.#handle = handle;
     const { size, ino, mtimeMs } = await handle.stat();
     this.#size = size;
     this.#begunAt = size === 0 ? this.#now() : Math.min(mtimeMs, this.#now());
     this.#inode = ino;
     this.#checkedAt = this.#now();
+  }
+
+  async #opened(): Promise<FileHandle> {
+    try {
+      return await open(this.path, "a", 0o640);
+    } catch {
+      // Its directory may be missing.
+      makeDirectory(dirname(this.path));
+      return await open(this.path, "a", 0o640);
+    }
   }
 
   async #close(): Promise<void> {

@@ -1,10 +1,10 @@
-import { mkdirSync } from "node:fs";
 import { systemClock } from "../clock/clock.ts";
 import { TimerWheel } from "../clock/timer-wheel.ts";
-import { reportLines } from "../config/commands.ts";
+import { errorLines, reportLines } from "../config/commands.ts";
 import type { LoadRequest } from "../config/load.ts";
 import { runtimeSettings } from "../config/runtime-settings.ts";
 import { VERSION } from "../config/version.ts";
+import { makeDirectory } from "../files/make-directory.ts";
 import { createLogger, type RootLogger } from "../log/logger.ts";
 import type { Counters } from "../metrics/counters.ts";
 import { Metrics } from "../metrics/metrics.ts";
@@ -33,6 +33,7 @@ import { sessionDirectory } from "./session-directory.ts";
 import { sessionSettings } from "./session-settings.ts";
 import { StartError } from "./start-error.ts";
 import { storeOptions } from "./store-options.ts";
+import { inspectSurroundings } from "./surroundings/surroundings.ts";
 import { Systree } from "./systree.ts";
 import { certificateSeconds, tlsView } from "./tls-directory.ts";
 
@@ -46,11 +47,15 @@ export async function startNode(options: StartOptions) {
   if (!loaded.ok) throw new StartError(reportLines(loaded));
   const { configuration, warnings } = loaded;
   const { directories } = configuration;
-  try {
-    for (const directory of [directories.data, directories.log])
-      mkdirSync(directory, { recursive: true, mode: 0o750 });
-  } catch (error) {
-    throw new StartError([`error: the data or log directory cannot be used: ${reasonOf(error)}`]);
+  const findings = await inspectSurroundings(configuration);
+  const errors = findings.filter(({ weight }) => weight === "error");
+  if (errors.length > 0) throw new StartError(errorLines(errors.map(({ problem }) => problem)));
+  for (const directory of [directories.data, directories.log]) {
+    try {
+      makeDirectory(directory, 0o750);
+    } catch (error) {
+      throw new StartError([`error: the directory ${directory} cannot be made: ${reasonOf(error)}`]);
+    }
   }
   const syslog = await syslogOf(configuration, env);
   const log = createLogger(logOptions(configuration, writeLog), systemClock, syslog);
@@ -168,6 +173,7 @@ export async function startNode(options: StartOptions) {
     };
   } catch (error) {
     await store.close();
+    await log.close();
     throw error;
   }
 }
@@ -191,6 +197,7 @@ async function openMessageStore(
       },
     });
   } catch (error) {
+    await log.close();
     throw new StartError([`error: ${reasonOf(error)}`]);
   }
 }

@@ -110,7 +110,10 @@ export class ReloadedFile {
 
 async function inspect(path: string): Promise<State> {
   try {
-    const { mtimeNs, ctimeNs, size, ino } = await stat(path, { bigint: true });
+    const found = await stat(path, { bigint: true });
+    // Reading it could wait for ever, and what waits keeps the process from ending.
+    if (found.isFIFO()) return { problem: "it is a pipe, not a file", missing: false };
+    const { mtimeNs, ctimeNs, size, ino } = found;
     return { signature: `${mtimeNs} ${ctimeNs} ${size} ${ino}` };
   } catch (cause) {
     const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";

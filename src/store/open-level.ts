@@ -1,7 +1,8 @@
 import { constants } from "node:fs";
-import { chmod, cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ClassicLevel } from "classic-level";
+import { makeDirectory } from "../files/make-directory.ts";
 import type { Logger } from "../log/logger.ts";
 import { missingFiles, writeInventory } from "./inventory.ts";
 import { LevelDatabase, type LevelOptions, levelCode, levelMessage } from "./level-database.ts";
@@ -77,7 +78,7 @@ export async function releaseLevel(directory: string): Promise<void> {
 
 async function prepare(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
+    makeDirectory(directory, DIRECTORY_MODE);
     // LevelDB makes files that everybody may read: the directory keeps others out.
     await chmod(directory, DIRECTORY_MODE);
   } catch (error) {

@@ -395,15 +395,15 @@ test(
       (error: Error) => {
         assert.match(
           error.message,
-          /^error: listener\.ssl\.a: certfile \/nonexistent\.pem: the file does not exist$/m,
+          /^error: \S+vernemq\.conf:\d+: listener\.ssl\.a\.certfile = \/nonexistent\.pem: the file does not exist$/m,
         );
         assert.match(
           error.message,
-          /^error: listener\.ssl\.a: keyfile .*crl\.pem: it has no private key in PEM$/m,
+          /^error: \S+vernemq\.conf:\d+: listener\.ssl\.a\.keyfile = .*crl\.pem: it has no private key in PEM$/m,
         );
         assert.match(
           error.message,
-          /^error: listener\.ssl\.b: keyfile .*good-client\.key: the key does not belong to the certificate in .*localhost\.pem$/m,
+          /^error: \S+vernemq\.conf:\d+: listener\.ssl\.b\.keyfile = .*good-client\.key: the key does not belong to the certificate in .*localhost\.pem$/m,
         );
         return true;
       },

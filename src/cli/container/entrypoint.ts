@@ -1,7 +1,8 @@
-import { accessSync, constants, existsSync, mkdirSync, type Stats, statSync } from "node:fs";
+import { accessSync, constants, existsSync, type Stats, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { loadConfiguration } from "../../config/load.ts";
 import { readFailure } from "../../config/reader/files.ts";
+import { makeDirectory } from "../../files/make-directory.ts";
 import type { Places } from "../places.ts";
 import type { Network } from "./address.ts";
 import { containerConfiguration } from "./configuration.ts";
@@ -55,7 +56,7 @@ export function prepareContainer(
 /** Why the broker cannot write to a directory, with what would help; undefined when it can. */
 function notWritable(directory: string): string | undefined {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o750 });
+    makeDirectory(directory, 0o750);
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     return undefined;
   } catch (error) {

@@ -95,8 +95,6 @@ async function settled<A, B>([first, second]: readonly [Promise<A>, Promise<B>])
   const problems = [a, b].flatMap((result): unknown[] =>
     result.status === "rejected" ? [result.reason] : [],
   );
-  const lines = problems.flatMap((reason: unknown) => (reason instanceof TlsError ? reason.lines : []));
   if (a.status === "fulfilled" && b.status === "fulfilled") return [a.value, b.value];
-  if (lines.length > 0) throw new TlsError([...new Set(lines)]);
-  throw problems[0];
+  throw TlsError.all(problems);
 }

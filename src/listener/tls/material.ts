@@ -5,7 +5,7 @@ import type { TlsConfiguration } from "../../config/listeners.ts";
 import { type Authorities, readAuthorities } from "./authorities.ts";
 import { type CertificateFacts, certificateFacts } from "./certificate-facts.ts";
 import { type KeyPair, type KeyPairFiles, readKeyPair } from "./key-pair.ts";
-import { reasonOf, TlsError } from "./material-file.ts";
+import { problem, reasonOf, TlsError } from "./material-file.ts";
 import { type PreSharedKeys, readPreSharedKeys } from "./pre-shared-keys.ts";
 import { protocolRules } from "./protocol-rules.ts";
 import type { RevocationList } from "./revocation-list.ts";
@@ -124,10 +124,7 @@ async function allOf<T extends readonly unknown[]>(
   const reasons = results.flatMap((result): unknown[] =>
     result.status === "rejected" ? [result.reason] : [],
   );
-  const lines = reasons.flatMap((reason: unknown) =>
-    reason instanceof TlsError ? reason.lines : [reasonOf(reason)],
-  );
-  if (lines.length > 0) throw new TlsError([...new Set(lines)]);
+  if (reasons.length > 0) throw TlsError.all(reasons);
   return await Promise.all(reads);
 }
 
@@ -151,8 +148,10 @@ function contextOf(base: SecureContextOptions, pair: Pair | null): SecureContext
       pair === null ? base : { ...base, cert: pair.pair.certificate, key: pair.pair.key },
     );
   } catch (error) {
-    const where = pair === null ? "" : `${pair.files.option}certfile ${pair.files.certificateFile}: `;
-    throw new TlsError([`${where}the TLS library refuses it: ${reasonOf(error)}`]);
+    const reason = `the TLS library refuses it: ${reasonOf(error)}`;
+    throw pair === null
+      ? new TlsError([reason])
+      : problem(`${pair.files.option}certfile`, pair.files.certificateFile, reason);
   }
 }
 

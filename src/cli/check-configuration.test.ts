@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { checkConfiguration } from "./check-configuration.ts";
+import { installation } from "./installation.ts";
+import { places } from "./places.ts";
+
+function request(context: TestContext, text: string) {
+  const root = mkdtempSync(join(tmpdir(), "vernemq-check-"));
+  context.after(() => rmSync(root, { recursive: true, force: true }));
+  const conf = join(root, "vernemq.conf");
+  writeFileSync(conf, text);
+  const where = places(
+    { conf, dataDir: join(root, "data"), logDir: join(root, "log"), runDir: join(root, "run") },
+    {},
+    installation("/"),
+  );
+  return { root, request: { ...where, env: {} } };
+}
+
+test("warnings about options come with the answer", async (context) => {
+  const { request: asked } = request(context, "plugins.vmq_acl = off\ngraphite_enabled = on");
+  const { exitCode, stdout, stderr } = await checkConfiguration(asked, undefined);
+  assert.equal(exitCode, 0);
+  assert.equal(stdout, "config is OK\n");
+  assert.match(stderr, /^warning: not in effect yet.*graphite_enabled/);
+});
+
+test("every error is told, and then their number", async (context) => {
+  const { request: asked } = request(context, "retry_interval = x\nfoo_bar = 1");
+  const { exitCode, stdout, stderr } = await checkConfiguration(asked, undefined);
+  assert.equal(exitCode, 1);
+  assert.equal(stdout, "");
+  assert.match(stderr, /^error: .*\nerror: .*\nerror: the configuration has 2 errors\n$/);
+});
+
+test("another user than the broker's: what it may not look at could not be checked", {
+  skip: process.getuid?.() === 0 && !process.setegid ? "needs users" : false,
+}, async (context) => {
+  const { root, request: asked } = request(
+    context,
+    "plugins.vmq_acl = off\nlistener.tcp.a = 127.0.0.1:1\nlistener.tcp.b = 127.0.0.1:1",
+  );
+  const closed = join(root, "data");
+  const hidden = { ...asked, directories: { ...asked.directories, data: join(closed, "below") } };
+  const fine = { ...hidden, given: { ...asked.given, data: join(closed, "below") } };
+  writeFileSync(join(root, "other.conf"), "plugins.vmq_acl = off\n");
+  // Root may look at everything.
+  const become = process.getuid?.() === 0 ? 65_534 : undefined;
+  mkdirSync(closed);
+  chmodSync(closed, 0);
+  chmodSync(root, 0o777);
+  try {
+    if (become !== undefined) process.seteuid?.(become);
+    const own = await checkConfiguration({ ...fine, confFile: join(root, "other.conf") }, undefined);
+    assert.equal(own.exitCode, 1);
+    assert.match(own.stderr, /error: platform_data_dir = \S+below: the data directory cannot be used: perm/);
+    const other = await checkConfiguration({ ...fine, confFile: join(root, "other.conf") }, "vernemq");
+    assert.equal(other.exitCode, 0);
+    assert.match(other.stderr, /warning: could not be checked: platform_data_dir = \S+: .*permission denied/);
+    assert.match(
+      other.stderr,
+      /warning: the broker runs as vernemq: what that user may read and write could/,
+    );
+    // What it can see is an error all the same.
+    assert.equal((await checkConfiguration(fine, "vernemq")).exitCode, 1);
+  } finally {
+    if (become !== undefined) process.seteuid?.(0);
+    chmodSync(closed, 0o700);
+  }
+});

@@ -1,0 +1,38 @@
+import { type CommandOutput, errorLines, reportLines } from "../config/commands.ts";
+import { type LoadRequest, loadConfiguration } from "../config/load.ts";
+import { formatProblem } from "../config/problem.ts";
+import { inspectSurroundings } from "../node/surroundings/surroundings.ts";
+
+/**
+ * `vernemq chkconfig`: says that the configuration is right, or everything that is wrong with it and with the files and
+ * directories it names. `owner` is the user that runs the broker, when that is another one than the user of this
+ * process: then what this one may not look at is no error, and what it may look at proves nothing about rights.
+ */
+export async function checkConfiguration(
+  request: LoadRequest,
+  owner: string | undefined,
+): Promise<CommandOutput> {
+  const loaded = loadConfiguration(request);
+  const lines = [...reportLines(loaded)];
+  if (!loaded.ok) return output(1, "", lines);
+  const findings = await inspectSurroundings(loaded.configuration);
+  const hidden = findings.filter(({ forbidden }) => forbidden && owner !== undefined);
+  const known = findings.filter((finding) => !hidden.includes(finding));
+  for (const { problem, weight } of known)
+    if (weight === "warning") lines.push(`warning: ${formatProblem(problem)}`);
+  for (const { problem } of hidden) lines.push(`warning: could not be checked: ${formatProblem(problem)}`);
+  if (owner !== undefined) {
+    lines.push(
+      `warning: the broker runs as ${owner}: what that user may read and write could not be checked; for that, run this as root or as ${owner}`,
+    );
+  }
+  const errors = known.filter(({ weight }) => weight === "error");
+  if (errors.length > 0) {
+    return output(1, "", [...lines, ...errorLines(errors.map(({ problem }) => problem))]);
+  }
+  return output(0, "config is OK\n", lines);
+}
+
+function output(exitCode: 0 | 1, stdout: string, lines: readonly string[]): CommandOutput {
+  return { exitCode, stdout, stderr: lines.map((line) => `${line}\n`).join("") };
+}
