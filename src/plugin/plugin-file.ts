@@ -1,3 +1,4 @@
+import { inTurns } from "../clock/in-turns.ts";
 import type { Logger } from "../log/logger.ts";
 import type { PluginContext } from "./plugin.ts";
 import { ReloadedFile } from "./reloaded-file.ts";
@@ -23,8 +24,10 @@ export interface LineProblem {
 }
 
 /** Who uses the content of the file. What it returns is wrong with the file, each a sentence; it has logged that. */
-export interface PluginFileReader {
-  loaded(text: string, path: string): readonly string[];
+export interface PluginFileReader<Parsed> {
+  /** Reads the content, some lines with each step: a long file must not hold up the clients. */
+  parse(text: string): Iterator<unknown, Parsed>;
+  loaded(parsed: Parsed, path: string): readonly string[];
   unreadable(path: string, problem: string, missing: boolean): readonly string[];
 }
 
@@ -47,17 +50,20 @@ export class PluginFile {
   }
 
   /** Reads the file and follows it until `stop`. Settles after the first reading and never rejects. */
-  async start(context: PluginContext, reader: PluginFileReader): Promise<void> {
+  async start<Parsed>(context: PluginContext, reader: PluginFileReader<Parsed>): Promise<void> {
     this.#file?.stop();
-    this.#file = new ReloadedFile(this.#place(), context.timers, {
-      loaded: (text, path) => {
-        this.#problems = reader.loaded(text, path);
+    const file = new ReloadedFile(this.#place(), context.timers, {
+      loaded: async (text, path) => {
+        const parsed = await inTurns(reader.parse(text));
+        // Stopped meanwhile, or even started again.
+        if (this.#file === file) this.#problems = reader.loaded(parsed, path);
       },
       unreadable: (path, problem, missing) => {
         this.#problems = reader.unreadable(path, problem, missing);
       },
     });
-    await this.#file.start();
+    this.#file = file;
+    await file.start();
   }
 
   stop(): void {

@@ -10,8 +10,8 @@ export interface FileOptions {
 
 /** Who uses the content of a reloaded file. */
 export interface FileReader {
-  /** The file has this content now. */
-  loaded(text: string, path: string): void;
+  /** The file has this content now. The next look waits until that has been dealt with. */
+  loaded(text: string, path: string): void | Promise<void>;
   /** The file cannot be read; told once until that changes. `missing`: there is no such file. */
   unreadable(path: string, problem: string, missing: boolean): void;
 }
@@ -104,7 +104,7 @@ export class ReloadedFile {
       return;
     }
     this.#seen = seen;
-    this.#reader.loaded(text.startsWith("\ufeff") ? text.slice(1) : text, path);
+    await this.#reader.loaded(text.startsWith("\ufeff") ? text.slice(1) : text, path);
   }
 }
 

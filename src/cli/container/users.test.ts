@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { atOnce } from "../../plugin/plugin-test-support.ts";
 import { parsePasswordFile } from "../../plugins/passwd/password-file.ts";
 import { type ContainerUser, withUsers, writeUsers } from "./users.ts";
 
@@ -11,7 +12,7 @@ function user(name: string, password = "secret"): ContainerUser {
 }
 
 function names(text: string): string[] {
-  const { users, problems } = parsePasswordFile(text);
+  const { users, problems } = atOnce(parsePasswordFile(text));
   assert.deepEqual(problems, []);
   return [...users.keys()];
 }
@@ -31,8 +32,8 @@ describe("users of the environment", () => {
   it("go before an earlier line about the same user", () => {
     const before = withUsers(OTHER, []);
     const after = withUsers(before, [user("other", "new")]);
-    const stored = parsePasswordFile(after).users.get("other");
-    assert.notDeepEqual(stored, parsePasswordFile(before).users.get("other"));
+    const stored = atOnce(parsePasswordFile(after)).users.get("other");
+    assert.notDeepEqual(stored, atOnce(parsePasswordFile(before)).users.get("other"));
   });
 
   it("go when they are not in the environment any more", () => {

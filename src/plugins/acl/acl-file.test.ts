@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SessionIdentity } from "../../plugin/hook.ts";
+import { atOnce } from "../../plugin/plugin-test-support.ts";
 import { parseAcl } from "./acl-file.ts";
 
 function identity(username: string | null, clientId = "c"): SessionIdentity {
@@ -8,7 +9,7 @@ function identity(username: string | null, clientId = "c"): SessionIdentity {
 }
 
 function rulesOf(text: string) {
-  const { rules, problems } = parseAcl(text);
+  const { rules, problems } = atOnce(parseAcl(text));
   assert.deepEqual(problems, []);
   return rules;
 }
@@ -82,20 +83,22 @@ test("a shared subscription is judged by what it could receive, or by a rule on 
 });
 
 test("problems name their line; rules of an unknown section do not count", () => {
-  const { rules, problems } = parseAcl(
-    [
-      "topic read good",
-      "topic a/#/b",
-      "usr alice",
-      "topic secret",
-      "user alice",
-      "topic own",
-      "user",
-      "topic secret",
-      "topic",
-      "topic deny x",
-      "pattern read ok/%c",
-    ].join("\n"),
+  const { rules, problems } = atOnce(
+    parseAcl(
+      [
+        "topic read good",
+        "topic a/#/b",
+        "usr alice",
+        "topic secret",
+        "user alice",
+        "topic own",
+        "user",
+        "topic secret",
+        "topic",
+        "topic deny x",
+        "pattern read ok/%c",
+      ].join("\n"),
+    ),
   );
   assert.deepEqual(
     problems.map(({ line }) => line),

@@ -1,3 +1,4 @@
+import { numberedLines } from "../../plugin/numbered-lines.ts";
 import type { LineProblem } from "../../plugin/plugin-file.ts";
 import { type FilterRefusal, parseTopicFilter } from "../../plugin/topics.ts";
 import { type Access, AclRules } from "./acl-rules.ts";
@@ -28,18 +29,19 @@ function filterProblem(filter: string): string | null {
 }
 
 /**
- * Reads an ACL file, as documented in docs/plugins.md. Never throws. After a line that is no statement at all the
+ * Reads an ACL file, as documented in docs/plugins.md, a line with each step. Never throws. After a line that is no statement at all the
  * `topic` lines up to the next `user` line do not count: the line may have been meant to begin a section.
  */
-export function parseAcl(text: string): ParsedAcl {
+export function* parseAcl(text: string): Generator<void, ParsedAcl> {
   const rules = new AclRules();
   const problems: LineProblem[] = [];
   /** The user of the section, null for everyone, undefined when that is unknown. */
   let user: string | null | undefined = null;
-  for (const [index, raw] of text.split("\n").entries()) {
+  for (const [number, raw] of numberedLines(text)) {
+    yield;
     const line = raw.replace(SURROUNDING, "");
     if (line === "" || line.startsWith("#")) continue;
-    const report = (problem: string) => problems.push({ line: index + 1, problem });
+    const report = (problem: string) => problems.push({ line: number, problem });
     const statement = STATEMENT.exec(line);
     const word = statement?.[1];
     const rest = statement?.[2] ?? "";

@@ -3,6 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { STEPS_PER_TURN } from "../../clock/long-works.ts";
 import type { SessionIdentity } from "../../plugin/hook.ts";
 import { PluginManager } from "../../plugin/manager.ts";
 import { ManualTimers, MemoryLogger, publicationOf, testRuntime } from "../../plugin/plugin-test-support.ts";
@@ -121,4 +123,23 @@ test("the setting of the file can be changed at run time", async (t) => {
   await plugin.hooks.change_config?.({ changed: new Map([["vmq_acl.acl_file", `${file}.2`]]) });
   assert.deepEqual(publish("a"), exhausted);
   assert.deepEqual(publish("b"), ok);
+});
+
+test("a long file is read a few lines in each turn; the old rules count until it is read to its end", async (t) => {
+  const { file, plugin, publish } = await setUp(t, "topic old");
+  const lines = 10 * STEPS_PER_TURN;
+  await writeFile(file, Array.from({ length: lines }, (_, i) => `topic new/${i}\n`).join(""));
+  let turns = 0;
+  let reading = true;
+  const reloaded = plugin.reload().then(() => {
+    reading = false;
+  });
+  while (reading) {
+    assert.deepEqual([publish("old"), publish("new/0")], [ok, exhausted]);
+    await nextTurn();
+    turns++;
+  }
+  await reloaded;
+  assert.ok(turns >= lines / STEPS_PER_TURN, `read in ${turns} turns`);
+  assert.deepEqual([publish("old"), publish(`new/${lines - 1}`)], [exhausted, ok]);
 });

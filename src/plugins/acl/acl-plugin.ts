@@ -3,7 +3,7 @@ import type { Hooks, SessionIdentity, TopicRequest } from "../../plugin/hook.ts"
 import type { Plugin, PluginContext } from "../../plugin/plugin.ts";
 import { logProblems, PluginFile, type PluginFileOptions } from "../../plugin/plugin-file.ts";
 import type { Topic } from "../../plugin/topics.ts";
-import { parseAcl } from "./acl-file.ts";
+import { type ParsedAcl, parseAcl } from "./acl-file.ts";
 import { AclRules } from "./acl-rules.ts";
 
 const NEXT = Object.freeze({ kind: "next" });
@@ -49,7 +49,8 @@ export class AclPlugin implements Plugin {
     this.#rules = new AclRules();
     this.#hasRules = false;
     await this.#file.start(context, {
-      loaded: (text, path) => this.#load(text, path, context),
+      parse: parseAcl,
+      loaded: (parsed, path) => this.#load(parsed, path, context),
       unreadable: (path, problem) => {
         const message = `can't read the ACL file ${path}: ${problem}; ${this.#consequence()}`;
         context.logger.error("acl_unreadable", message);
@@ -67,8 +68,7 @@ export class AclPlugin implements Plugin {
     return this.#file.reload();
   }
 
-  #load(text: string, path: string, context: PluginContext): readonly string[] {
-    const { rules, problems } = parseAcl(text);
+  #load({ rules, problems }: ParsedAcl, path: string, context: PluginContext): readonly string[] {
     const wrong: string[] = [];
     if (problems.length > 0) {
       const { count, lines } = logProblems(context.logger, "acl_line", path, problems);

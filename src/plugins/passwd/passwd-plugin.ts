@@ -2,7 +2,7 @@ import type { HookAnswer } from "../../plugin/answer.ts";
 import type { Hooks } from "../../plugin/hook.ts";
 import type { Plugin, PluginContext } from "../../plugin/plugin.ts";
 import { logProblems, PluginFile, type PluginFileOptions } from "../../plugin/plugin-file.ts";
-import { parsePasswordFile } from "./password-file.ts";
+import { type ParsedPasswordFile, parsePasswordFile } from "./password-file.ts";
 import { decoyOf, type PasswordHash, verifyPassword } from "./password-hash.ts";
 
 interface Login {
@@ -43,7 +43,8 @@ export class PasswdPlugin implements Plugin {
   async start(context: PluginContext): Promise<void> {
     this.#users = new Map();
     await this.#file.start(context, {
-      loaded: (text, path) => this.#load(text, path, context),
+      parse: parsePasswordFile,
+      loaded: (parsed, path) => this.#load(parsed, path, context),
       unreadable: (path, problem, missing) => {
         const message = `can't read the password file ${path}: ${problem}; ${this.#consequence()}`;
         // A missing file is nothing special while no user has been made.
@@ -66,8 +67,7 @@ export class PasswdPlugin implements Plugin {
     return this.#file.reload();
   }
 
-  #load(text: string, path: string, context: PluginContext): readonly string[] {
-    const { users, problems } = parsePasswordFile(text);
+  #load({ users, problems }: ParsedPasswordFile, path: string, context: PluginContext): readonly string[] {
     if (problems.length > 0) {
       const { count, lines } = logProblems(context.logger, "passwd_line", path, problems);
       const refusal = `the password file ${path} has ${count} and is refused as a whole; ${this.#consequence()}`;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, pbkdf2Sync } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
+import { atOnce } from "../../plugin/plugin-test-support.ts";
 import {
   createPasswordLine,
   deleteUser,
@@ -22,7 +23,7 @@ function referenceLine(user: string, password: string): string {
 }
 
 function verifies(text: string, user: string, password: string): boolean | Promise<boolean> | undefined {
-  const stored = parsePasswordFile(text).users.get(user);
+  const stored = atOnce(parsePasswordFile(text)).users.get(user);
   return stored === undefined ? undefined : verifyPassword(stored, Buffer.from(password));
 }
 
@@ -52,7 +53,7 @@ test("Mosquitto's PBKDF2 lines are verified too", async () => {
   const text = `carol:$7$101$${SALT.toString("base64")}$${hash}\n`;
   assert.equal(await verifies(text, "carol", "secret"), true);
   assert.equal(await verifies(text, "carol", "Secret"), false);
-  const decoy = decoyOf(parsePasswordFile(text).users.get("carol"));
+  const decoy = decoyOf(atOnce(parsePasswordFile(text)).users.get("carol"));
   assert.equal(decoy.kind === "pbkdf2" && decoy.iterations, 101);
 });
 
@@ -83,7 +84,7 @@ test("malformed hashes are refused", () => {
 
 test("a file may have blank lines, comments and Windows line ends; the last line of a user counts", () => {
   const text = `\r\n# users: all of them\r\n${referenceLine("a", "old")}\r\n\n${referenceLine("a", "new")}\r\n`;
-  const { users, problems } = parsePasswordFile(text);
+  const { users, problems } = atOnce(parsePasswordFile(text));
   assert.deepEqual(problems, []);
   assert.deepEqual([...users.keys()], ["a"]);
   assert.equal(verifies(text, "a", "new"), true);
@@ -92,7 +93,7 @@ test("a file may have blank lines, comments and Windows line ends; the last line
 
 test("problems name their line and never the text of it", () => {
   const text = `${referenceLine("a", "x")}\nbob:clear-secret\nnonsense-secret\n:${"$6$"}\n`;
-  const { problems } = parsePasswordFile(text);
+  const { problems } = atOnce(parsePasswordFile(text));
   assert.deepEqual(
     problems.map(({ line }) => line),
     [2, 3, 4],

@@ -1,3 +1,4 @@
+import { numberedLines } from "../../plugin/numbered-lines.ts";
 import type { LineProblem } from "../../plugin/plugin-file.ts";
 import { hashPassword, type PasswordHash, parsePasswordHash } from "./password-hash.ts";
 
@@ -28,25 +29,29 @@ function readLine(raw: string): Line {
   return { kind: "user", user: line.slice(0, colon), stored };
 }
 
-/**
- * Reads a password file, as documented in docs/plugins.md. Never throws. Of several lines for one user the last
- * counts.
- */
-export function parsePasswordFile(text: string): {
+/** What a password file says. */
+export interface ParsedPasswordFile {
   readonly users: ReadonlyMap<string, PasswordHash>;
   readonly problems: readonly LineProblem[];
-} {
+}
+
+/**
+ * Reads a password file, as documented in docs/plugins.md, a line with each step. Never throws. Of several lines for
+ * one user the last counts.
+ */
+export function* parsePasswordFile(text: string): Generator<void, ParsedPasswordFile> {
   const users = new Map<string, PasswordHash>();
   const problems: LineProblem[] = [];
-  for (const [index, raw] of text.split("\n").entries()) {
+  for (const [number, raw] of numberedLines(text)) {
+    yield;
     const line = readLine(raw);
-    if (line.kind === "bad") problems.push({ line: index + 1, problem: line.problem });
+    if (line.kind === "bad") problems.push({ line: number, problem: line.problem });
     if (line.kind !== "user") continue;
     const stored = parsePasswordHash(line.stored);
     if (stored !== null) users.set(line.user, stored);
     else {
       problems.push({
-        line: index + 1,
+        line: number,
         problem: "the password is not in the form $6$SALT$HASH (vmq-passwd -U hashes clear text ones)",
       });
     }
