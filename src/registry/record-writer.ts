@@ -9,7 +9,7 @@ import {
 } from "./subscriber-record.ts";
 import { encodeWill } from "./will-record.ts";
 
-/** So many changes of subscriptions, and not many more, go into one commit. */
+/** So many changes of sessions and subscriptions, and not many more, come of long works in one commit. */
 const ENOUGH = 2_048;
 /** So many subscriptions of sessions that have ended are deleted by one commit. */
 const DELETIONS = 1_024;
@@ -44,9 +44,9 @@ export class RecordWriter implements CommitParticipant {
     this.#relieved = relieved;
   }
 
-  /** The next commit has enough to write of subscriptions. */
+  /** The next commit has enough to write. */
   get busy(): boolean {
-    return this.#changedSubscriptions.size >= ENOUGH;
+    return this.#changedSubscriptions.size + this.#changed.size >= ENOUGH;
   }
 
   /** Calls back when all changes of a session are durable, and nothing is left of one before it with the same id. */

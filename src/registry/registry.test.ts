@@ -770,6 +770,55 @@ test("successors of a session with very many subscriptions wait until it is gone
   assert.deepEqual([saved, world.store.disk.records.size], [true, 0]);
 });
 
+test("very many sessions that expire at the same moment end a few in each turn and each commit, with their wills", async () => {
+  const world = new World();
+  const { receiver } = world.connected("watch", { expirySeconds: 0 });
+  const watch = world.registry.find("", "watch");
+  assert.ok(watch !== undefined);
+  world.registry.subscribe(watch, "will", subscriptionOptions(0));
+  const many = 5_000;
+  for (let i = 0; i < many; i++) {
+    world.disconnect(world.connected(`c${i}`, { expirySeconds: 10, will: world.will(`w${i}`, 10) }));
+  }
+  world.store.commit();
+  world.advance(11);
+  let ended = many - world.registry.count + 1;
+  let wills = 0;
+  assert.ok(ended > 0 && ended <= STEPS_PER_TURN);
+  for (let turns = 0; world.registry.count > 1; turns++) {
+    assert.ok(turns < 1_000);
+    const before = world.store.disk.records.size;
+    world.store.begin();
+    world.store.complete();
+    // A record and a will each.
+    assert.ok(before - world.store.disk.records.size <= 2 * (2_048 + STEPS_PER_TURN));
+    wills += receiver.take().length;
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(many - world.registry.count + 1 - ended <= STEPS_PER_TURN);
+    ended = many - world.registry.count + 1;
+  }
+  wills += receiver.take().length;
+  world.store.commit();
+  assert.deepEqual([wills, world.store.disk.records.size], [many, 0]);
+});
+
+test("a will with very many receivers takes the place of as many others in its turn", async () => {
+  const world = new World();
+  for (let i = 0; i < 1_600; i++) {
+    const { subscriber } = world.connected(`w${i}`, { expirySeconds: 0 });
+    world.registry.subscribe(subscriber, "will", subscriptionOptions(0));
+  }
+  for (let i = 0; i < 50; i++) {
+    world.disconnect(world.connected(`c${i}`, { expirySeconds: 10, will: world.will("w", 10) }));
+  }
+  world.store.commit();
+  world.advance(11);
+  for (let before = 1_650; world.registry.count > 1_600; before = world.registry.count) {
+    assert.ok(before - world.registry.count <= 6, "512 steps are enough for five wills of 1,600 receivers");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+});
+
 test("a member of very many shared groups goes offline and comes back: all groups learn of it, a few in each turn", async () => {
   const world = new World();
   const client = world.connected("a");

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock/clock.ts";
-import { LongWorks } from "../clock/long-works.ts";
+import { LongWorks, oneStep } from "../clock/long-works.ts";
 import type { TimerWheel } from "../clock/timer-wheel.ts";
 import type { Logger } from "../log/logger.ts";
 import type { Counters } from "../metrics/counters.ts";
@@ -129,7 +129,7 @@ export class Registry implements SubscriberTimers {
     ) {
       // Its timer is late by up to a tick.
       wiped = subscriber.persistent;
-      this.subscriberDue(subscriber);
+      this.#due(subscriber);
       subscriber = undefined;
     }
     if (subscriber !== undefined) {
@@ -278,7 +278,15 @@ export class Registry implements SubscriberTimers {
     this.#schedule(subscriber);
   }
 
+  /** A hundred thousand may be due at the same moment, after a start above all: then in the order in which they come. */
   subscriberDue(subscriber: Subscriber): void {
+    this.startWork(
+      subscriber,
+      oneStep(() => this.#due(subscriber)),
+    );
+  }
+
+  #due(subscriber: Subscriber): void {
     if (subscriber.ended || subscriber.handle !== null) return;
     const now = this.#clock.now();
     const expires = this.#expiresAt(subscriber);
@@ -406,7 +414,9 @@ export class Registry implements SubscriberTimers {
     publication.origin = queue;
     // The expiry interval counts from now, so a lasting copy has to be made anew.
     if (will.expirySeconds >= 0) publication.copy = null;
-    mountpoint.router.publish(publication);
+    const steps = mountpoint.router.publish(publication) >> 4;
+    this.#works.spend(steps);
+    this.#storedWorks.spend(steps);
   }
 
   #schedule(subscriber: Subscriber): void {
