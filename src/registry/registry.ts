@@ -85,8 +85,7 @@ export class Registry implements SubscriberTimers {
     this.#events = events;
     this.#options = options;
     this.#records = new RecordWriter(store, () => this.#storedWorks.resume());
-    const failed = (error: unknown): void =>
-      log.crash("registry", "a change of many subscriptions was broken off", error);
+    const failed = (error: unknown): void => log.crash("registry", "one step of a long work failed", error);
     this.#works = new LongWorks(failed);
     this.#storedWorks = new LongWorks(failed, () => !this.#records.busy);
   }
@@ -224,6 +223,11 @@ export class Registry implements SubscriberTimers {
    */
   startWork(subscriber: Subscriber, work: Iterator<unknown>): void {
     (subscriber.persistent ? this.#storedWorks : this.#works).start(work);
+  }
+
+  /** Does what may come of thousands of sessions at the same moment: at once, or after that of the others. */
+  inTurn(step: () => void): void {
+    this.#works.start(oneStep(step));
   }
 
   /** Tells shared groups that a member has come or gone. */

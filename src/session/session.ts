@@ -315,7 +315,10 @@ export class Session
   onClose(error: string | null): void {
     if (error !== null) this.services.counters.increment(Metric.socket_error);
     this.services.counters.increment(Metric.socket_close);
-    this.finish(true, error === null ? "connection closed by the client" : `connection lost: ${error}`);
+    const text = error === null ? "connection closed by the client" : `connection lost: ${error}`;
+    if (this.subscriber === null) this.finish(true, text);
+    // A network that fails may take thousands of connections, and each may have a will for many.
+    else this.services.registry.inTurn(() => this.finish(true, text));
   }
 
   /** A message of this session's publish is safe, or a change of its open packet ids is durable. */
@@ -460,7 +463,9 @@ export class Session
 
   keepAlivePassed(): void {
     this.services.counters.increment(Metric.client_keepalive_expired_v4 + this.v5);
-    this.close(ReasonCode.KeepAliveTimeout, "nothing heard for one and a half keep-alive times");
+    this.services.registry.inTurn(() =>
+      this.close(ReasonCode.KeepAliveTimeout, "nothing heard for one and a half keep-alive times"),
+    );
   }
 
   retryDue(now: number): boolean {
