@@ -11,3 +11,11 @@ export async function inTurns<Result>(work: Iterator<unknown, Result>): Promise<
     await nextTurn();
   }
 }
+
+/** Does such a work to its end, where nobody has to be served meanwhile. */
+export function atOnce<Result>(work: Iterator<unknown, Result>): Result {
+  for (;;) {
+    const next = work.next();
+    if (next.done === true) return next.value;
+  }
+}

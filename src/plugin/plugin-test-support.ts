@@ -80,11 +80,3 @@ export function publicationOf(topic: string, payload: string): Publication {
   publication.payloadEnd = 6 + Buffer.byteLength(payload);
   return publication;
 }
-
-/** The result of a work that is else done over several turns. */
-export function atOnce<Result>(work: Iterator<unknown, Result>): Result {
-  for (;;) {
-    const next = work.next();
-    if (next.done === true) return next.value;
-  }
-}

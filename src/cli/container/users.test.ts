@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
-import { atOnce } from "../../plugin/plugin-test-support.ts";
+import { atOnce } from "../../clock/in-turns.ts";
 import { parsePasswordFile } from "../../plugins/passwd/password-file.ts";
 import { type ContainerUser, withUsers, writeUsers } from "./users.ts";
 

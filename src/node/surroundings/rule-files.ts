@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
+import { atOnce } from "../../clock/in-turns.ts";
 import type { Configuration } from "../../config/configuration.ts";
 import type { LineProblem } from "../../plugin/plugin-file.ts";
 import { parseAcl } from "../../plugins/acl/acl-file.ts";
@@ -13,7 +14,7 @@ export function inspectRuleFiles(configuration: Configuration): readonly Finding
   const findings: Finding[] = [];
   const inspect = (
     key: "vmq_passwd.password_file" | "vmq_acl.acl_file",
-    parse: (text: string) => { readonly problems: readonly LineProblem[] },
+    parse: (text: string) => Iterator<unknown, { readonly problems: readonly LineProblem[] }>,
     consequence: string,
   ): void => {
     const path = configuration.get(key);
@@ -23,7 +24,7 @@ export function inspectRuleFiles(configuration: Configuration): readonly Finding
     try {
       const isFile = statSync(path).isFile();
       if (!isFile) add(`it is no file; ${consequence}`, false);
-      const { problems } = parse(isFile ? readFileSync(path, "utf8") : "");
+      const { problems } = atOnce(parse(isFile ? readFileSync(path, "utf8") : ""));
       for (const { line, problem } of problems) {
         const finding = { place: { file: path, line }, problem };
         findings.push({ weight: "warning", problem: finding, forbidden: false });

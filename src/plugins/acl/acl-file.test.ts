@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { atOnce } from "../../clock/in-turns.ts";
 import type { SessionIdentity } from "../../plugin/hook.ts";
-import { atOnce } from "../../plugin/plugin-test-support.ts";
 import { parseAcl } from "./acl-file.ts";
 
 function identity(username: string | null, clientId = "c"): SessionIdentity {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, pbkdf2Sync } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
-import { atOnce } from "../../plugin/plugin-test-support.ts";
+import { atOnce } from "../../clock/in-turns.ts";
 import {
   createPasswordLine,
   deleteUser,
