@@ -50,6 +50,22 @@ describe("streams on accepted handles", () => {
     Reflect.set(server, "_handle", null);
   });
 
+  it("send small packets without delay", async (context) => {
+    const { handle: good } = await acceptedPair(context);
+    const server = createServer();
+    const set: string[] = [];
+    const handle = { onconnection: unexpected, setNoDelay: (on: boolean) => set.push(`server ${on}`) };
+    Reflect.set(server, "_handle", handle);
+    assert.equal(
+      acceptStreams(server, () => undefined),
+      true,
+    );
+    good.setNoDelay = (on) => set.push(`connection ${on}`);
+    Reflect.apply(handle.onconnection, handle, [0, good]);
+    assert.deepEqual(set, process.platform === "linux" ? ["server true"] : ["connection true"]);
+    Reflect.set(server, "_handle", null);
+  });
+
   it("are made only where nothing is missing", async (context) => {
     const { handle } = await acceptedPair(context);
     assert.equal(isAcceptedHandle(handle), true);

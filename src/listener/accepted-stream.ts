@@ -10,10 +10,15 @@ import { type StreamState, streamState } from "./stream-state.ts";
 type Accept = (stream: AcceptedStream, handle: AcceptedHandle) => void;
 
 /**
+ * On Linux a socket has the options of the one that accepted it: what is set there once needs no system call for each.
+ */
+const INHERITS = process.platform === "linux";
+
+/**
  * Makes a listening server hand out its connections as streams on their handles, without a socket each: half of the
  * memory and of the time of an idle connection is its socket with two streams. Handles are not part of the documented
  * interface: false is returned, and nothing changed, wherever the server's is not as expected. A connection whose handle
- * is not goes the server's own way.
+ * is not goes the server's own way. Small packets are sent without delay.
  */
 export function acceptStreams(server: Server, accept: Accept): boolean {
   const handle: unknown = Reflect.get(server, "_handle");
@@ -21,9 +26,14 @@ export function acceptStreams(server: Server, accept: Accept): boolean {
   const ordinary: unknown = Reflect.get(handle, "onconnection");
   if (typeof ordinary !== "function") return false;
   const state = streamState;
+  const setNoDelay: unknown = Reflect.get(handle, "setNoDelay");
+  if (INHERITS && typeof setNoDelay === "function") Reflect.apply(setNoDelay, handle, [true]);
   const onconnection = (error: unknown, client: unknown): void => {
     if (error || !isExpected(client)) Reflect.apply(ordinary, handle, [error, client]);
-    else accept(new AcceptedStream(client, state), client);
+    else {
+      if (!INHERITS) client.setNoDelay?.(true);
+      accept(new AcceptedStream(client, state), client);
+    }
   };
   return Reflect.set(handle, "onconnection", onconnection);
 }

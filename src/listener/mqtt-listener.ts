@@ -112,7 +112,6 @@ export class MqttListener extends GuardedListener implements ConnectionOwner {
   }
 
   #acceptStream(stream: AcceptedStream, handle: AcceptedHandle): void {
-    stream.setNoDelay(true);
     const peer = this.isLocal ? LOCAL_PEER : new HandlePeer(handle);
     if (!this.letIn(stream, peer)) return;
     const connection = this.#connect(stream, peer);

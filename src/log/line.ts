@@ -22,8 +22,12 @@ function escaped(character: string): string {
   }
 }
 
+/** Most lines: nothing else needs looking for. */
+const PLAIN = /^[ -~]*$/;
+
 /** Text from a client (client id, topic, username) with everything a terminal would act on written as an escape. */
 export function printable(text: string): string {
+  if (PLAIN.test(text)) return text;
   return UNPRINTABLE.test(text) ? text.replace(UNPRINTABLE_ALL, escaped) : text;
 }
 

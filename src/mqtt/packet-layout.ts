@@ -18,7 +18,7 @@ export type Field =
   /** Protocol name and level. */
   | { readonly kind: "protocol" }
   | { readonly kind: "connect-flags" }
-  | { readonly kind: "int16"; readonly what: string; readonly into: "keepAlive" }
+  | { readonly kind: "keep-alive" }
   | { readonly kind: "packet-id" }
   /** Present with MQTT 5 only; may be left out together with all after it where `optional`. */
   | { readonly kind: "properties"; readonly place: number; readonly flag?: number; readonly optional?: true }
@@ -87,7 +87,7 @@ export const PACKET_LAYOUTS: ReadonlyMap<number, PacketLayout> = new Map([
     layout("CONNECT", 0, 3, [
       { kind: "protocol" },
       { kind: "connect-flags" },
-      { kind: "int16", what: "keep alive", into: "keepAlive" },
+      { kind: "keep-alive" },
       { kind: "properties", place: Place.Connect },
       { kind: "text", what: "client identifier", into: "clientId" },
       { kind: "properties", place: Place.Will, flag: ConnectFlag.Will },

@@ -14,6 +14,8 @@ export const MAXIMUM_FILTERS = 10_000;
 
 const BRIDGE = 0x80;
 const EMPTY = Buffer.alloc(0);
+const MQTT = Buffer.from("MQTT");
+const MQISDP = Buffer.from("MQIsdp");
 const NO_PROPERTIES: WalkedProperties = {};
 
 /** Properties while they are being collected. */
@@ -105,9 +107,9 @@ export class StrictWalker {
         return this.#protocol();
       case "connect-flags":
         return this.#flags();
-      case "int16":
-        if (!this.#skip(2, field.what)) return false;
-        this[field.into] = this.#int16(this.at - 2);
+      case "keep-alive":
+        if (!this.#skip(2, "keep alive")) return false;
+        this.keepAlive = this.#int16(this.at - 2);
         return true;
       case "packet-id":
         if (!this.#skip(2, "packet identifier")) return false;
@@ -133,7 +135,7 @@ export class StrictWalker {
         if (this.#isAbsent(field.flag)) return true;
         const start = this.at + 2;
         if (!this.#binary(field.what)) return false;
-        this[field.into] = lastingCopy(this.buffer, start, this.at);
+        this.#keepBinary(field.into, lastingCopy(this.buffer, start, this.at));
         return true;
       }
       case "filters":
@@ -157,8 +159,8 @@ export class StrictWalker {
   #protocol(): boolean {
     const start = this.at;
     if (!this.#text("protocol name")) return false;
-    const name = this.buffer.toString("latin1", start + 2, this.at);
-    if (name !== "MQTT" && name !== "MQIsdp")
+    const name = this.#isText(start + 2, MQTT) ? "MQTT" : "MQIsdp";
+    if (name !== "MQTT" && !this.#isText(start + 2, MQISDP))
       return this.#refuse(ReasonCode.UnsupportedProtocolVersion, "protocol name");
     if (!this.#skip(1, "protocol level")) return false;
     const level = this.buffer[this.at - 1] ?? 0;
@@ -320,6 +322,14 @@ export class StrictWalker {
     return this.#refuse(ReasonCode.TopicNameInvalid, `invalid ${what} (${refusal})`);
   }
 
+  /** Whether the text field before `at`, whose characters begin at `start`, has these bytes. */
+  #isText(start: number, bytes: Uint8Array): boolean {
+    const { length } = bytes;
+    if (this.at - start !== length) return false;
+    for (let i = 0; i < length; i++) if (this.buffer[start + i] !== bytes[i]) return false;
+    return true;
+  }
+
   #hasWildcard(start: number): boolean {
     for (let at = start; at < this.at; at++) {
       if (this.buffer[at] === 0x2b || this.buffer[at] === 0x23) return true;
@@ -330,8 +340,21 @@ export class StrictWalker {
   #walkText(what: string, into: "clientId" | "willTopic" | "username"): boolean {
     const start = this.at;
     if (!this.#text(what)) return false;
-    this[into] = this.#textFrom(start);
+    this.#keepText(into, this.#textFrom(start));
     return true;
+  }
+
+  // Fields are set by name: a store under a computed name goes through the runtime's tables each time.
+
+  #keepText(into: "clientId" | "willTopic" | "username", text: string): void {
+    if (into === "clientId") this.clientId = text;
+    else if (into === "username") this.username = text;
+    else this.willTopic = text;
+  }
+
+  #keepBinary(into: "willPayload" | "password", bytes: Buffer): void {
+    if (into === "password") this.password = bytes;
+    else this.willPayload = bytes;
   }
 
   /** The text field from `start` to where the walker stands. */

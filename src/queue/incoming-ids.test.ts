@@ -57,7 +57,7 @@ test("against a set: what was committed is back after a crash, and a ticket is s
       let settled = 0;
       const listener = { settled: (ticket: number) => assert.equal(ticket, ++settled) };
       for (const each of steps) {
-        queue.incoming.listener = listener;
+        queue.listener = listener;
         if (each.kind === "open" || each.kind === "close") {
           const last = Math.min(65_535, each.first + (each.count - 1) * each.stride);
           for (let id = each.first; id <= last; id += each.stride) {

@@ -10,6 +10,8 @@ const IN_HEAD = 256;
 
 /** Who has the ids committed. */
 export interface IncomingOwner {
+  /** The session whose tickets wait; null while offline. */
+  readonly listener: SettlementListener | null;
   /** Asks for a commit that takes the ids along; false when the session is not stored. */
   saveIncoming(): boolean;
 }
@@ -19,8 +21,6 @@ export interface IncomingOwner {
  * of them is durable. Owned by a queue, whose commits carry them. What a commit costs does not follow their number.
  */
 export class IncomingIds {
-  /** The session whose tickets wait; null while offline. */
-  listener: SettlementListener | null = null;
   readonly #owner: IncomingOwner;
   #ids: Set<number> | null = null;
   #pages: IncomingPages | null = null;
@@ -85,7 +85,6 @@ export class IncomingIds {
 
   /** The connection has gone: nobody waits any more. */
   forgetTickets(): void {
-    this.listener = null;
     this.#waiting = null;
     this.#collected = null;
   }
@@ -111,7 +110,7 @@ export class IncomingIds {
     const tickets = this.#collected;
     if (tickets === null) return;
     this.#collected = null;
-    const listener = this.listener;
+    const { listener } = this.#owner;
     if (listener !== null) for (const ticket of tickets) listener.settled(ticket);
   }
 

@@ -1,4 +1,4 @@
-import type { Message } from "../mqtt/message.ts";
+import type { Message, SettlementListener } from "../mqtt/message.ts";
 import type { CommitBatch, CommitParticipant, QueueHead, StoredReference } from "../store/participant.ts";
 import {
   DONE,
@@ -43,6 +43,7 @@ export abstract class StoredEntries implements CommitParticipant, IncomingOwner,
   readonly id: number;
   dirty = false;
   receiver: Receiver | null = null;
+  listener: SettlementListener | null = null;
 
   /** `ASLEEP` while there is nothing to know but `#next`. */
   protected state = ASLEEP;

@@ -152,6 +152,7 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
   /** The connection has gone; the session lives on. */
   detach(): void {
     this.receiver = null;
+    this.listener = null;
     this.incomingIds?.forgetTickets();
     if (this.incomingIds?.idle === true) this.incomingIds = null;
     const lost = this.#qos0;

@@ -7,7 +7,6 @@ import { refusalCode } from "../mqtt/refusal-codes.ts";
 import type { ChainResult, HookError } from "../plugin/answer.ts";
 import type { ConnectionOptions } from "../plugin/hook.ts";
 import type { RegisterModifiersM5, RegisterProperties } from "../plugin/modifiers.ts";
-import { PublishPermission } from "../plugin/publish-permission.ts";
 import type { Subscriber } from "../registry/subscriber.ts";
 import { NEVER } from "../registry/subscriber.ts";
 import { startAuthentication } from "./authenticating.ts";
@@ -219,12 +218,14 @@ function admit(
     session.mountpoint = session.services.mountpoint(modifiers.subscriberId.mountpoint);
     session.topics = session.mountpoint.topics;
   }
-  session.identity = {
-    username: modifiers.username ?? session.identity.username,
-    subscriberId: modifiers.subscriberId ?? session.identity.subscriberId,
-  };
   // Without modifiers all sessions share one snapshot.
-  if (verdict.modifiers !== null) session.applySettings(changedSettings(session.settings, verdict.modifiers));
+  if (verdict.modifiers !== null) {
+    session.identity = {
+      username: modifiers.username ?? session.identity.username,
+      subscriberId: modifiers.subscriberId ?? session.identity.subscriberId,
+    };
+    session.applySettings(changedSettings(session.settings, verdict.modifiers));
+  }
   const clean = modifiers.cleanSession ?? packet.clean;
   const properties = modifiers.properties ?? {};
   const asked = properties.sessionExpiryInterval ?? packet.properties.sessionExpiryInterval ?? 0;
@@ -319,7 +320,7 @@ function accept(
   session.phase = Phase.Connected;
   session.admitted();
   session.connectedAt = services.clock.now();
-  subscriber.queue.incoming.listener = session;
+  subscriber.queue.listener = session;
   if (!sendConnack(session, admission, sessionPresent)) {
     // [MQTT-3.1.2-24] forbids to send it, and without it there is no connection.
     session.finish(false, `its Maximum Packet Size of ${session.maximumPacketSize} takes no CONNACK`);
@@ -359,7 +360,6 @@ function prepare(session: Session, packet: Connect): void {
   if (session.v5 === 1) {
     session.window = Math.min(properties.receiveMaximum ?? MOST_INFLIGHT, settings.receiveMaxClient);
     session.receiveMaximum = settings.receiveMaxBroker;
-    session.permission = new PublishPermission(session.identity, chains.auth_on_publish_m5);
     const outgoing = Math.min(properties.topicAliasMaximum ?? 0, settings.topicAliasMaxBroker);
     if (outgoing > 0 || settings.topicAliasMaxClient > 0) session.aliases = new TopicAliases(outgoing);
     session.plain = outgoing === 0 && session.maximumPacketSize === 0;
@@ -367,7 +367,6 @@ function prepare(session: Session, packet: Connect): void {
   } else {
     session.window = settings.maxInflightMessages === 0 ? MOST_INFLIGHT : settings.maxInflightMessages;
     session.retrySeconds = settings.retryIntervalSeconds;
-    session.permission = new PublishPermission(session.identity, chains.auth_on_publish);
     session.deliverHook = chains.on_deliver;
   }
 }

@@ -9,7 +9,7 @@ import { ReasonCode, reasonCodeName } from "../mqtt/reason-code.ts";
 import type { TopicSource } from "../mqtt/topic.ts";
 import type { HookError } from "../plugin/answer.ts";
 import type { SessionIdentity } from "../plugin/hook.ts";
-import type { PublishPermission } from "../plugin/publish-permission.ts";
+import { PublishPermission } from "../plugin/publish-permission.ts";
 import type { Receiver } from "../queue/receiver.ts";
 import type { SubscriberQueue } from "../queue/subscriber-queue.ts";
 import type { Mountpoint } from "../registry/mountpoint.ts";
@@ -96,8 +96,6 @@ export class Session
   identity: SessionIdentity;
   /** The queue while connected. */
   queue: SubscriberQueue | null = null;
-  /** Null while no hook decides about publishing by topic alone. */
-  permission: PublishPermission | null = null;
   window = 20;
   retrySeconds = 0;
   /** QoS 1 and 2 publishes that the client may have open; MQTT 5. */
@@ -114,6 +112,8 @@ export class Session
   /** Epoch milliseconds of CONNACK. */
   connectedAt = 0;
   #acknowledgements: Acknowledgements | null = null;
+  /** Made with the first publish that its topic alone decides about. */
+  #permission: PublishPermission | null = null;
   #pauses = 0;
   #newcomer = true;
 
@@ -178,8 +178,8 @@ export class Session
       return this.refusePublish(publication, ReasonCode.PayloadFormatInvalid, true);
     }
     if (publication.topic.reserved) return this.refusePublish(publication, ReasonCode.NotAuthorized, true);
-    const { permission } = this;
-    if (permission === null || !this.#byTopic()) return this.procedures.authorizePublish(this, publication);
+    if (!this.#byTopic()) return this.procedures.authorizePublish(this, publication);
+    const permission = this.#permission ?? this.#makePermission();
     if (!permission.allows(publication.topic)) {
       return this.refusePublish(publication, ReasonCode.NotAuthorized, false);
     }
@@ -507,6 +507,13 @@ export class Session
   #byTopic(): boolean {
     const { chains } = this.services;
     return this.v5 === 1 ? chains.auth_on_publish_m5.byTopic : chains.auth_on_publish.byTopic;
+  }
+
+  #makePermission(): PublishPermission {
+    const { chains } = this.services;
+    const chain = this.v5 === 1 ? chains.auth_on_publish_m5 : chains.auth_on_publish;
+    this.#permission = new PublishPermission(this.identity, chain);
+    return this.#permission;
   }
 
   #tellPublished(publication: Publication): void {
