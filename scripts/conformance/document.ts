@@ -23,7 +23,6 @@ text in every field. What the broker does where the specifications leave a choic
 
 | Statement | What the broker does | Why |
 |---|---|---|
-| 5.0, 3.8.3-3 no-local | it holds back live messages, and not what a client itself has retained when it subscribes | who published a retained message is not kept; VerneMQ does the same |
 | 5.0, 6.0.0-4 | a client that offers \`mqttv3.1\` alone gets that | clients for MQTT 3.1 know no other name |
 | 5.0, 3.2.2-9, -12, -13 | a plugin may announce less in CONNACK than the broker supports; nothing enforces it | VerneMQ does the same |
 `;

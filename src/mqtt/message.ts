@@ -1,5 +1,10 @@
 import type { Topic } from "./topic.ts";
 
+/** Who published a message: the queue of its client id, compared by identity among the queues of one mountpoint. */
+export interface Publisher {
+  readonly clientId: string;
+}
+
 /** Who waits until a message is safe, see `Message.unsettled`. */
 export interface SettlementListener {
   /** The message of ticket `ticket` is safe in all persistent queues (and the retained store) that took it. */
@@ -29,8 +34,8 @@ export class Message {
   readonly propertyEnd: number;
   /** Epoch milliseconds after which it is not delivered any more; 0: never expires. */
   readonly expiresAt: number;
-  /** The client id's queue that published it (for no-local), or null. Compared by identity only. */
-  readonly origin: object | null;
+  /** The client that published it (for no-local), or null. */
+  readonly origin: Publisher | null;
   /** Number of the stored body segment, 0 while the body is in no segment. Set by the store. */
   segment: number;
   /** Position of the body within its segment (byte offset in the segment value). Set by the store. */
@@ -51,7 +56,7 @@ export class Message {
     propertyStart: number,
     propertyEnd: number,
     expiresAt: number,
-    origin: object | null,
+    origin: Publisher | null,
   ) {
     this.topic = topic;
     this.qos = qos;

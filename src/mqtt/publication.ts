@@ -1,5 +1,5 @@
 import type { Clock } from "../clock/clock.ts";
-import { Message } from "./message.ts";
+import { Message, type Publisher } from "./message.ts";
 import { Topic } from "./topic.ts";
 
 const NOTHING = Buffer.alloc(0);
@@ -42,8 +42,8 @@ export class Publication {
   textPayload: boolean;
   /** Topic alias property, 0 when absent. */
   topicAlias: number;
-  /** The publishing client's queue, for no-local; null for the broker itself. */
-  origin: object | null;
+  /** The publishing client, for no-local; null for the broker itself, and for a client of another mountpoint. */
+  origin: Publisher | null;
   /** The lasting copy, made by the first that asks. */
   copy: Message | null;
   /** Changes whenever the object gets other contents, so that what was made of them is not taken for the new ones. */

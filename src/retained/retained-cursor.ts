@@ -8,6 +8,8 @@ const MOST_STEPS = 4096;
 export interface MessageMaker {
   /** The message of a record, or null when it has expired. */
   messageAt(address: number): Message | null;
+  /** Whether the client with that id, in bytes, published it. */
+  isPublishedBy(address: number, clientId: Buffer): boolean;
 }
 
 /**
@@ -17,10 +19,13 @@ export interface MessageMaker {
 export class RetainedCursor {
   private readonly walk: TopicWalk;
   private readonly maker: MessageMaker;
+  private readonly notBy: Buffer | null;
 
-  constructor(walk: TopicWalk, maker: MessageMaker) {
+  /** `notBy`: the client whose messages are left out. */
+  constructor(walk: TopicWalk, maker: MessageMaker, notBy: Buffer | null) {
     this.walk = walk;
     this.maker = maker;
+    this.notBy = notBy;
   }
 
   /**
@@ -32,7 +37,7 @@ export class RetainedCursor {
     for (let steps = 0; steps < MOST_STEPS && into.length < full; steps++) {
       const address = this.walk.step();
       if (address === END) return false;
-      if (address >= 0) {
+      if (address >= 0 && (this.notBy === null || !this.maker.isPublishedBy(address, this.notBy))) {
         const message = this.maker.messageAt(address);
         if (message !== null) into.push(message);
       }

@@ -4,6 +4,7 @@ import {
   entryExpiresAt,
   entryPayloadLength,
   entryPropertyLength,
+  entryPublisherLength,
   entryQos,
   entrySize,
   entryTopicLength,
@@ -55,15 +56,29 @@ export class RetainedRecords {
       publication;
     const properties = propertyEnd - propertyStart;
     const payload = payloadEnd - payloadStart;
-    const address = this.make(topic.bytes.length, publication.qos, expiresAt, properties, payload);
+    const publisher = publication.origin === null ? "" : publication.origin.clientId;
+    const publisherBytes = Buffer.byteLength(publisher);
+    const address = this.arena.allocate(HEADER + topic.bytes.length + properties + payload + publisherBytes);
     const target = this.arena.buffer(address);
-    const topicStart = this.arena.offset(address) + HEADER;
+    const start = this.arena.offset(address) + PLACE_BYTES;
+    const topicStart = start + ENTRY_HEADER;
     const { bytes } = topic;
+    writeEntryHeader(
+      target,
+      start,
+      publication.qos,
+      bytes.length,
+      publisherBytes,
+      properties,
+      payload,
+      expiresAt,
+    );
     const at = topicStart + bytes.length;
     if (bytes.length > SHORT_NAME) bytes.copy(target, topicStart);
     else for (let i = 0; i < bytes.length; i++) target[topicStart + i] = bytes[i] ?? 0;
     if (properties > 0) propertyBuffer.copy(target, at, propertyStart, propertyEnd);
     buffer.copy(target, at + properties, payloadStart, payloadEnd);
+    if (publisherBytes > 0) target.write(publisher, at + properties + payload);
     return address;
   }
 
@@ -126,6 +141,16 @@ export class RetainedRecords {
     return view;
   }
 
+  /** Whether the client with that id, in bytes, published a record's message. */
+  isPublishedBy(address: number, clientId: Buffer): boolean {
+    const buffer = this.arena.buffer(address);
+    const at = this.arena.offset(address) + PLACE_BYTES;
+    const length = entryPublisherLength(buffer, at);
+    if (length !== clientId.length) return false;
+    const end = at + entrySize(buffer, at);
+    return buffer.compare(clientId, 0, length, end - length, end) === 0;
+  }
+
   topicText(address: number): string {
     const { buffer, topicStart, bodyStart } = this.open(address);
     return buffer.toString("utf8", topicStart, bodyStart);
@@ -140,19 +165,5 @@ export class RetainedRecords {
     const start = at + ENTRY_HEADER;
     for (let i = 0; i < length; i++) if (buffer[start + i] !== bytes[i]) return false;
     return true;
-  }
-
-  /** A record with its header; topic, properties and payload are to be filled in. */
-  private make(
-    topicLength: number,
-    qos: number,
-    expiresAt: number,
-    properties: number,
-    payload: number,
-  ): number {
-    const address = this.arena.allocate(HEADER + topicLength + properties + payload);
-    const at = this.arena.offset(address) + PLACE_BYTES;
-    writeEntryHeader(this.arena.buffer(address), at, qos, topicLength, properties, payload, expiresAt);
-    return address;
   }
 }

@@ -178,6 +178,27 @@ describe("RetainedStore", () => {
     assert.equal(bench.retained.count, 1);
   });
 
+  it("leaves out what a client has published itself where that is wanted, also after a restart", async () => {
+    const bench = new Bench();
+    bench.set("a/mine", "1", { origin: { clientId: "mé" } });
+    bench.set("a/yours", "2", { origin: { clientId: "m" } });
+    bench.set("a/nobody's", "3");
+    bench.commit();
+    const restarted = new Bench(bench.store.table);
+    await restarted.stores.load();
+    for (const { retained } of [bench, restarted]) {
+      const read = (notBy: string | null) => {
+        const messages: Message[] = [];
+        while (retained.read("a/#", notBy).next(9, messages));
+        return messages.map((message) => message.topic.text.slice(2)).sort();
+      };
+      assert.deepEqual(read(null), ["mine", "nobody's", "yours"]);
+      assert.deepEqual(read("mé"), ["nobody's", "yours"]);
+      assert.deepEqual(read("m"), ["mine", "nobody's"]);
+      assert.deepEqual(read("other"), ["mine", "nobody's", "yours"]);
+    }
+  });
+
   it("holds back the publisher until the value is durable, in the commit that took it along", () => {
     const bench = new Bench();
     const settled: number[] = [];

@@ -140,9 +140,13 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     return message;
   }
 
-  /** The retained messages that match a valid filter without `$share`. */
-  read(filter: string): RetainedCursor {
-    return new RetainedCursor(new TopicWalk(this.tree, this.records, filter), this);
+  /**
+   * The retained messages that match a valid filter without `$share`; with `notBy`, without those that the client with
+   * that id has published [MQTT-3.8.3-3].
+   */
+  read(filter: string, notBy: string | null = null): RetainedCursor {
+    const walk = new TopicWalk(this.tree, this.records, filter);
+    return new RetainedCursor(walk, this, notBy === null ? null : Buffer.from(notBy));
   }
 
   /** The message of a record, made now; null when it has expired, and it is deleted then. */
@@ -176,6 +180,11 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     }
     const payloadStart = at + propertyLength;
     return new Message(topic, qos, true, buffer, payloadStart, at + size, at, payloadStart, expiresAt, null);
+  }
+
+  /** See `MessageMaker`. */
+  isPublishedBy(address: number, clientId: Buffer): boolean {
+    return this.records.isPublishedBy(address, clientId);
   }
 
   /** All messages that have not expired, in no particular order; payloads are copies. The store may change meanwhile. */

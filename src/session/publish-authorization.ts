@@ -100,7 +100,7 @@ function routeModified(session: Session, publication: Publication, modifiers: Pu
     payload.length,
     bytes.length,
     expiry < 0 ? 0 : now + expiry * 1_000,
-    origin,
+    target === own ? origin : null,
   );
   publication.fromMessage(message, now);
   publication.packetId = packetId;

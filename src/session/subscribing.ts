@@ -141,8 +141,9 @@ function subscribed(
     services.counters.increment(Metric.mqtt_suback_sent_v4 + session.v5);
     if (retained.length === 0) return;
     subscriber.queue.addRetained(
-      retained.map(({ filter, options: { qos, identifier } }) => {
-        const cursor = session.mountpoint.retained.read(filter);
+      retained.map(({ filter, options: { qos, identifier, noLocal } }) => {
+        const notBy = noLocal ? subscriber.id.clientId : null;
+        const cursor = session.mountpoint.retained.read(filter, notBy);
         return { qos, identifier, next: (limit, into) => cursor.next(limit, into) };
       }),
     );

@@ -23,7 +23,7 @@ function entryOf(topic: Buffer, value: Buffer): Buffer | null {
   const payload = end - OLD_HEADER - properties;
   if (qos === 3 || payload <= 0 || topic.length === 0 || topic.length > 0xffff) return null;
   const entry = Buffer.allocUnsafe(ENTRY_HEADER + topic.length + properties + payload);
-  writeEntryHeader(entry, 0, qos, topic.length, properties, payload, value.readUIntLE(2, 6));
+  writeEntryHeader(entry, 0, qos, topic.length, 0, properties, payload, value.readUIntLE(2, 6));
   topic.copy(entry, ENTRY_HEADER);
   value.copy(entry, ENTRY_HEADER + topic.length, OLD_HEADER, end);
   return entry;

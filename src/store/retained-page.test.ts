@@ -8,6 +8,7 @@ import {
   entryExpiresAt,
   entryPayloadLength,
   entryPropertyLength,
+  entryPublisherLength,
   entryQos,
   entrySize,
   entryTopicLength,
@@ -25,16 +26,26 @@ const entry = fc.record({
   topic: fc.uint8Array({ minLength: 1, maxLength: 40 }),
   properties: fc.uint8Array({ maxLength: 20 }),
   payload: fc.uint8Array({ minLength: 1, maxLength: 200 }),
+  publisher: fc.uint8Array({ maxLength: 30 }),
   expiresAt: fc.maxSafeNat().map((value) => value % 2 ** 48),
 });
 
 type Entry = typeof entry extends fc.Arbitrary<infer T> ? T : never;
 
-function add(builder: PageBuilder, { qos, topic, properties, payload, expiresAt }: Entry): void {
-  const size = ENTRY_HEADER + topic.length + properties.length + payload.length;
+function add(builder: PageBuilder, { qos, topic, properties, payload, publisher, expiresAt }: Entry): void {
+  const size = ENTRY_HEADER + topic.length + properties.length + payload.length + publisher.length;
   const at = builder.reserve(size);
-  writeEntryHeader(builder.buffer, at, qos, topic.length, properties.length, payload.length, expiresAt);
-  Buffer.concat([topic, properties, payload]).copy(builder.buffer, at + ENTRY_HEADER);
+  writeEntryHeader(
+    builder.buffer,
+    at,
+    qos,
+    topic.length,
+    publisher.length,
+    properties.length,
+    payload.length,
+    expiresAt,
+  );
+  Buffer.concat([topic, properties, payload, publisher]).copy(builder.buffer, at + ENTRY_HEADER);
 }
 
 describe("a page of retained messages", () => {
@@ -47,15 +58,16 @@ describe("a page of retained messages", () => {
         assert.equal(builder.isEmpty, true);
         const starts = entriesOf(page);
         assert.equal(starts?.length, entries.length);
-        for (const [i, { qos, topic, properties, payload, expiresAt }] of entries.entries()) {
+        for (const [i, { qos, topic, properties, payload, publisher, expiresAt }] of entries.entries()) {
           const at: number = starts?.[i] ?? 0;
           assert.equal(entryQos(page, at), qos);
           assert.equal(entryExpiresAt(page, at), expiresAt);
           assert.equal(entryTopicLength(page, at), topic.length);
+          assert.equal(entryPublisherLength(page, at), publisher.length);
           assert.equal(entryPropertyLength(page, at), properties.length);
           assert.equal(entryPayloadLength(page, at), payload.length);
           const body = page.subarray(at + ENTRY_HEADER, at + entrySize(page, at));
-          assert.deepEqual(body, Buffer.concat([topic, properties, payload]));
+          assert.deepEqual(body, Buffer.concat([topic, properties, payload, publisher]));
         }
       }),
     );

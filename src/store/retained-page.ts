@@ -3,16 +3,17 @@
  * values and a start reads some thousand values and not a million.
  *
  *   page    format u8 | entry, entry …
- *   entry   flags u8, topic length u16, property length u32, payload length u32, expiry u48 | topic, properties, payload
+ *   entry   flags u8, topic length u16, publisher length u16, property length u32, payload length u32, expiry u48 |
+ *           topic, properties, payload, publisher
  *   deaths  a bit for each entry of a page that has been replaced or deleted since, the first entry in the lowest bit
  *
- * Flags: the QoS in the lowest two bits. Expiry: epoch milliseconds, 0 for never. Little-endian. A page is never
+ * Flags: the QoS in the lowest two bits. Publisher: its client id, empty if it had none or is not known. Expiry: epoch milliseconds, 0 for never. Little-endian. A page is never
  * changed. What of it is still valid stands in a second value, which is written in the same commit as what replaces it:
  * so after a crash each topic has one valid entry at most, or none if that was deleted.
  */
 
 /** Bytes of an entry before its topic. */
-export const ENTRY_HEADER = 17;
+export const ENTRY_HEADER = 19;
 /** A page is closed when it would grow beyond this; one entry that is larger has a page of its own. */
 export const PAGE_BYTES = 64 * 1024;
 
@@ -64,15 +65,17 @@ export function writeEntryHeader(
   at: number,
   qos: number,
   topicLength: number,
+  publisherLength: number,
   propertyLength: number,
   payloadLength: number,
   expiresAt: number,
 ): void {
   target[at] = qos;
   target.writeUInt16LE(topicLength, at + 1);
-  target.writeUInt32LE(propertyLength, at + 3);
-  target.writeUInt32LE(payloadLength, at + 7);
-  target.writeUIntLE(expiresAt, at + 11, 6);
+  target.writeUInt16LE(publisherLength, at + 3);
+  target.writeUInt32LE(propertyLength, at + 5);
+  target.writeUInt32LE(payloadLength, at + 9);
+  target.writeUIntLE(expiresAt, at + 13, 6);
 }
 
 export function entryQos(buffer: Buffer, at: number): number {
@@ -83,17 +86,21 @@ export function entryTopicLength(buffer: Buffer, at: number): number {
   return (buffer[at + 1] ?? 0) | ((buffer[at + 2] ?? 0) << 8);
 }
 
+export function entryPublisherLength(buffer: Buffer, at: number): number {
+  return (buffer[at + 3] ?? 0) | ((buffer[at + 4] ?? 0) << 8);
+}
+
 export function entryPropertyLength(buffer: Buffer, at: number): number {
-  return unsigned32(buffer, at + 3);
+  return unsigned32(buffer, at + 5);
 }
 
 export function entryPayloadLength(buffer: Buffer, at: number): number {
-  return unsigned32(buffer, at + 7);
+  return unsigned32(buffer, at + 9);
 }
 
 /** Epoch milliseconds, 0 for never. */
 export function entryExpiresAt(buffer: Buffer, at: number): number {
-  return unsigned32(buffer, at + 11) + ((buffer[at + 15] ?? 0) | ((buffer[at + 16] ?? 0) << 8)) * 2 ** 32;
+  return unsigned32(buffer, at + 13) + ((buffer[at + 17] ?? 0) | ((buffer[at + 18] ?? 0) << 8)) * 2 ** 32;
 }
 
 /** Bytes of the whole entry that begins there. */
@@ -102,7 +109,8 @@ export function entrySize(buffer: Buffer, at: number): number {
     ENTRY_HEADER +
     entryTopicLength(buffer, at) +
     entryPropertyLength(buffer, at) +
-    entryPayloadLength(buffer, at)
+    entryPayloadLength(buffer, at) +
+    entryPublisherLength(buffer, at)
   );
 }
 

@@ -56,14 +56,24 @@ describe("retained", () => {
     });
   }
 
-  test("no-local does not hold back what the client itself has retained", { skip: oursOnly }, async () => {
+  test("no-local holds back what the client itself has retained, also in an earlier session [MQTT-3.8.3-3]", {
+    skip: oursOnly,
+  }, async () => {
     const topic = suite.name();
-    const client = await suite.connect({ version: 5 });
-    await client.publish(topic, "mine", { qos: 1, retain: true });
-    await client.subscribe({ filter: topic, qos: 1, noLocal: true });
-    await client.receive({ payload: "mine", retain: true });
-    await client.publish(topic, "mine again", { qos: 1, retain: true });
-    await client.expectNothing();
+    const clientId = suite.name();
+    const client = await suite.connect({ version: 5, clientId });
+    const other = await suite.connect({ version: 5 });
+    await client.publish(`${topic}/mine`, "mine", { qos: 1, retain: true });
+    await client.publish(`${topic}/was mine`, "mine", { qos: 1, retain: true });
+    await other.publish(`${topic}/was mine`, "theirs", { qos: 1, retain: true });
+    await client.disconnect();
+    const again = await suite.connect({ version: 5, clientId });
+    await again.subscribe({ filter: `${topic}/#`, qos: 1, noLocal: true });
+    await again.receive({ topic: `${topic}/was mine`, payload: "theirs", retain: true });
+    await again.publish(`${topic}/mine`, "mine again", { qos: 1, retain: true });
+    await again.expectNothing();
+    await again.subscribe({ filter: `${topic}/mine`, qos: 1, noLocal: false });
+    await again.receive({ payload: "mine again", retain: true });
   });
 
   test("wildcards find all of them, but none below `$` from the first level", async () => {
