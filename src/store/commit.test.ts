@@ -70,6 +70,20 @@ describe("commits", () => {
     timeUp();
     await closed;
     assert.equal(queue.commits, 0);
+    assert.equal(database.settled, 0);
+  });
+
+  it("leaves little to the next opening when it is closed, if the disk takes that", async () => {
+    const { store, database } = await openMemoryStore();
+    const queue = new TestQueue(store);
+    queue.append(message("kept"));
+    await store.close();
+    assert.equal(queue.commits, 1);
+    assert.equal(database.settled, 1);
+    const full = await openMemoryStore();
+    full.database.failure = new Error("no space left");
+    await full.store.close();
+    assert.equal(full.database.settled, 0);
   });
 
   it("is overloaded above the limit until half of it is left", async () => {

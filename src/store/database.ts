@@ -65,6 +65,8 @@ export interface Database {
   write(set: WriteSet, sync: boolean): Promise<void>;
   /** A view of what is written now: later writes are not seen. Taken at once. */
   snapshot(): Snapshot;
+  /** Puts what was written where the next opening has least work with it. Not needed for it to be durable. */
+  settle(): Promise<void>;
   /** Waits for writes under way; later calls fail. */
   close(): Promise<void>;
 }

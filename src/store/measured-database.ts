@@ -46,6 +46,10 @@ export class MeasuredDatabase implements Database {
     };
   }
 
+  settle(): Promise<void> {
+    return this.#database.settle();
+  }
+
   close(): Promise<void> {
     return this.#database.close();
   }

@@ -68,6 +68,8 @@ export class MemoryDatabase implements Database {
   /** How many writes have succeeded, and how many of them were to be flushed to the disk. */
   writes = 0;
   flushes = 0;
+  /** How many times `settle` was called. */
+  settled = 0;
   /** Called when a write has taken effect, before its promise resolves. */
   onApplied: () => void = () => undefined;
   /** How many turns of the event loop the next read or write takes; they overtake each other when that varies. */
@@ -124,6 +126,13 @@ export class MemoryDatabase implements Database {
     this.writes++;
     if (sync) this.flushes++;
     this.onApplied();
+  }
+
+  async settle(): Promise<void> {
+    if (this.gate !== null) await this.gate;
+    await this.turn();
+    if (this.failure !== null) throw this.failure;
+    this.settled++;
   }
 
   snapshot(): Snapshot {

@@ -236,6 +236,27 @@ describe("damaged files", () => {
     assert.ok(lost > 0 && lost < 6 * 1200, String(lost));
   });
 
+  for (const after of ["an orderly end", "a crash"] as const) {
+    it(`a table cut short, after ${after}: it starts and serves what it can`, async () => {
+      const directory = freshDirectory();
+      const queues = await fill(directory, 400);
+      if (after === "a crash") await rm(join(directory, "closed.json"));
+      const tables = await files(directory, /\.ldb$/);
+      await truncate(join(directory, tables[tables.length >> 1] ?? ""), 5_000);
+      const lines = new Lines();
+      const store = await open(directory, lines);
+      let restored = 0;
+      for (const { id } of queues) restored += await countRestored(store, id);
+      assert.ok(restored > 300 && restored < 1200, String(restored));
+      assert.ok(lines.has(/damaged|cannot be read|are lost/), lines.text.join("\n"));
+      const queue = new TestQueue(store);
+      queue.append(message("0:".padEnd(200, "x")));
+      await durable(store);
+      assert.equal(await countRestored(store, queue.id), 1);
+      await store.close();
+    });
+  }
+
   for (const [what, pattern] of [
     ["a table", /\.ldb$/],
     ["the manifest", /^MANIFEST/],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -246,3 +246,23 @@ for (const kind of kinds) {
     });
   });
 }
+
+it("message store LevelDB leaves no large log to the next start when it is closed", async () => {
+  const directory = join(await mkdtemp(join(tmpdir(), "store-")), "msgstore");
+  directories.push(directory);
+  const store = await openStore(directory, DEFAULT_STORE_OPTIONS, { log: silentLogger });
+  const queue = new TestQueue(store);
+  for (let i = 0; i < 1000; i++) queue.append(message(`message ${i} ${"x".repeat(1_500)}`));
+  await durable(store);
+  const logSize = async (): Promise<number> => {
+    const names = (await readdir(directory)).filter((name) => name.endsWith(".log"));
+    const sizes = await Promise.all(names.map(async (name) => (await stat(join(directory, name))).size));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  };
+  assert.ok((await logSize()) > 1024 * 1024);
+  await store.close();
+  assert.equal(await logSize(), 0);
+  const again = await openStore(directory, DEFAULT_STORE_OPTIONS, { log: silentLogger });
+  assert.equal((await payloads(again, queue.id)).length, 1000);
+  await again.close();
+});

@@ -283,10 +283,14 @@ export class DurableStore implements MessageStore {
       );
     });
     await Promise.race([flushed, timeout]);
-    if (late !== null) this.#writer.abandon(late);
-    await this.#access.close()?.close();
+    const failure: Error | null = late;
+    if (failure !== null) this.#writer.abandon(failure);
+    const database = this.#access.close();
+    // The next start can do without it: a disk that does not take it is no reason to fail, nor to wait for longer.
+    if (failure === null) await Promise.race([database?.settle().catch(() => undefined), timeout]);
+    await database?.close();
     await this.#onClosed();
-    if (late !== null) throw late;
+    if (failure !== null) throw failure;
   }
 
   #schedule(): void {
