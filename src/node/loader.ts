@@ -1,12 +1,13 @@
+import type { Clock } from "../clock/clock.ts";
 import type { Logger } from "../log/logger.ts";
 import type { QueueLimits } from "../queue/queue-context.ts";
 import { SubscriberQueue } from "../queue/subscriber-queue.ts";
 import type { Registry } from "../registry/registry.ts";
 import { Subscriber } from "../registry/subscriber.ts";
 import {
-  decodeSubscriber,
   decodeSubscription,
   parseKey,
+  SubscriberReader,
   subscriberKey,
 } from "../registry/subscriber-record.ts";
 import { decodeWill, type WillRecord } from "../registry/will-record.ts";
@@ -30,6 +31,7 @@ export async function loadStored(
   mountpoints: Mountpoints,
   registry: Registry,
   limits: QueueLimits,
+  clock: Clock,
   log: Logger,
 ): Promise<LoadReport> {
   const retained = await mountpoints.retained.load();
@@ -47,7 +49,11 @@ export async function loadStored(
     for (const { key, value } of page) mountpoints.knownGroup(key, Number(value.toString()));
   }
   const wills = await loadWills(store, mountpoints, log);
-  const loaded: Subscriber[] = [];
+  const record = new SubscriberReader();
+  const startedSeconds = Math.floor(clock.now() / 1_000);
+  let sessions = 0;
+  /** Those that were online: what changes with them is written when they are complete. */
+  const interrupted: Subscriber[] = [];
   let current: Subscriber | null = null;
   for await (const page of store.records("subscriber")) {
     for (const { key, value } of page) {
@@ -55,14 +61,17 @@ export async function loadStored(
       if (parsed === undefined) continue;
       if (parsed.filter === undefined) {
         current = restoreSubscriber(parsed.mountpoint, parsed.clientId, value);
-        if (current !== null) loaded.push(current);
+        if (current === null) continue;
+        sessions++;
+        if (current.disconnectedAt === 0) interrupted.push(current);
+        else registry.resumeTimers(current);
       } else if (current !== null && current.clientId === parsed.clientId) {
         const options = decodeSubscription(value);
         if (options !== undefined) registry.restoreSubscription(current, parsed.filter, options);
       }
     }
   }
-  for (const subscriber of loaded) registry.resumeTimers(subscriber);
+  for (const subscriber of interrupted) registry.resumeTimers(subscriber);
   mountpoints.loading(null);
   for (const [key, id] of [...mountpoints.strayGroups()]) mountpoints.forgetGroup(key, id);
   if (heads.size > 0) {
@@ -70,7 +79,7 @@ export async function loadStored(
     for (const [id, head] of heads.rest()) endStray(id, head);
   }
   for (const id of [...incoming.keys()]) endStray(id, null);
-  return { sessions: loaded.length, retained: retained.loaded };
+  return { sessions, retained: retained.loaded };
 
   /** A crash came while the messages of an ended session went back to their shared groups: that goes on. */
   function endStray(id: number, head: QueueHead | null): void {
@@ -89,8 +98,7 @@ export async function loadStored(
   }
 
   function restoreSubscriber(mountpoint: string, clientId: string, value: Buffer): Subscriber | null {
-    const record = decodeSubscriber(value);
-    if (record === undefined) {
+    if (!record.open(value)) {
       log.error("store", `the record of client ${clientId} is not readable and left out`);
       return null;
     }
@@ -100,7 +108,7 @@ export async function loadStored(
     // The pages first: ids that find no room in a head of format 1 join them.
     restoreIncoming(queue);
     if (head !== undefined) queue.restore(head);
-    const subscriber = new Subscriber(tree, queue, record.expirySeconds, registry);
+    const subscriber = new Subscriber(tree, queue, record.expirySeconds, startedSeconds, registry);
     subscriber.legacy = record.legacy;
     subscriber.username = record.username;
     subscriber.disconnectedAt = record.disconnectedAt;
@@ -110,9 +118,7 @@ export async function loadStored(
       subscriber.willDueAt = will.dueAt;
     }
     registry.restored(subscriber);
-    for (const [filter, options] of record.subscriptions) {
-      registry.restoreSubscription(subscriber, filter, options);
-    }
+    while (record.next()) registry.restoreSubscription(subscriber, record.filter, record.options);
     return subscriber;
   }
 }

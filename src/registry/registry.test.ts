@@ -16,10 +16,10 @@ import { SubscriptionIndex } from "../routing/subscription-index.ts";
 import { subscriptionOptions } from "../routing/subscription-options.ts";
 import { TopicTable } from "../routing/topic-table.ts";
 import type { Mountpoint } from "./mountpoint.ts";
+import { decodeSubscriber } from "./record-test-support.ts";
 import { type Registration, Registry } from "./registry.ts";
 import { type LastWill, NEVER, Subscriber } from "./subscriber.ts";
 import {
-  decodeSubscriber,
   decodeSubscription,
   encodeSubscriber,
   encodeSubscription,
@@ -208,7 +208,7 @@ class World {
       const queue = new SubscriberQueue(record.queue, key.clientId, UNLIMITED, world.context);
       const head = disk.heads.get(record.queue);
       if (head !== undefined) queue.restore(head);
-      const subscriber = new Subscriber(world.mountpoint, queue, record.expirySeconds, world.registry);
+      const subscriber = new Subscriber(world.mountpoint, queue, record.expirySeconds, 0, world.registry);
       subscriber.legacy = record.legacy;
       subscriber.username = record.username;
       subscriber.disconnectedAt = record.disconnectedAt;

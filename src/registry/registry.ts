@@ -270,8 +270,8 @@ export class Registry implements SubscriberTimers {
 
   /** After the restart of the broker: what was online is offline from now on, and timers run again. */
   resumeTimers(subscriber: Subscriber): void {
-    const now = this.#clock.now();
     if (subscriber.disconnectedAt === 0) {
+      const now = this.#clock.now();
       subscriber.disconnectedAt = now;
       this.#records.save(subscriber);
       if (subscriber.will !== null) {
@@ -326,7 +326,13 @@ export class Registry implements SubscriberTimers {
     const { mountpoint, clientId, expirySeconds, limits } = registration;
     const queueId = expirySeconds > 0 ? this.#store.newQueueId() : 0;
     const queue = new SubscriberQueue(queueId, clientId, limits, mountpoint.queues);
-    const subscriber = new Subscriber(mountpoint, queue, expirySeconds, this);
+    const subscriber = new Subscriber(
+      mountpoint,
+      queue,
+      expirySeconds,
+      Math.floor(this.#clock.now() / 1_000),
+      this,
+    );
     this.#tree(mountpoint.name).set(clientId, subscriber);
     this.#count++;
     this.#counters.increment(Metric.queue_setup);

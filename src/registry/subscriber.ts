@@ -60,13 +60,14 @@ export class Subscriber extends SubscriptionList implements Timed {
     mountpoint: Mountpoint,
     queue: SubscriberQueue,
     expirySeconds: number,
+    startedSeconds: number,
     timers: SubscriberTimers,
   ) {
     super();
     this.mountpoint = mountpoint;
     this.queue = queue;
     this.expirySeconds = expirySeconds;
-    this.startedSeconds = Math.floor(mountpoint.queues.clock.now() / 1_000);
+    this.startedSeconds = startedSeconds;
     this.#timers = timers;
   }
 

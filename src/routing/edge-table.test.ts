@@ -29,6 +29,18 @@ class Pair {
     );
     this.model.set(`${node} ${name}`, end);
   }
+  obtain(node: number, name: string): void {
+    const key = `${node} ${name}`;
+    const known = this.model.get(key);
+    let made: End | undefined;
+    const end = this.table.obtain(node, name, (text) => {
+      made = new End(text);
+      return made;
+    });
+    assert.equal(end, known ?? made);
+    if (known !== undefined) assert.equal(made, undefined);
+    this.model.set(key, end);
+  }
   delete(node: number, name: string): void {
     assert.equal(this.table.delete(node, name, 0, name.length), this.model.delete(`${node} ${name}`));
   }
@@ -46,12 +58,13 @@ describe("EdgeTable", () => {
   ] as const) {
     it(`does as a Map does, with ${what}`, () => {
       const name = fc.constantFrom("", "a", "b", "ab", "ba", "a-longer-name", "ü");
-      const step = fc.tuple(fc.constantFrom("set", "set", "delete", "check"), fc.nat(3), name);
+      const step = fc.tuple(fc.constantFrom("set", "obtain", "delete", "check"), fc.nat(3), name);
       fc.assert(
         fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
           const pair = new Pair(mask);
           for (const [what, node, each] of steps) {
             if (what === "set") pair.set(node, each);
+            else if (what === "obtain") pair.obtain(node, each);
             else if (what === "delete") pair.delete(node, each);
             pair.check(node, each);
           }

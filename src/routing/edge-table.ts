@@ -128,6 +128,18 @@ export class EdgeTable<End extends EdgeEnd> {
     return slot < 0 ? null : (segment.ends[slot] ?? null);
   }
 
+  /** The end of the edge from `node` named `text`, which `make` makes when there is none. */
+  obtain(node: number, text: string, make: (text: string) => End): End {
+    const hash = this.#hash(node, text, 0, text.length);
+    const segment = this.#segment(hash);
+    const slot = segment.find(hash, node, text, 0, text.length);
+    const known = slot < 0 ? undefined : segment.ends[slot];
+    if (known) return known;
+    const end = make(text);
+    this.#add(segment, hash, node, end);
+    return end;
+  }
+
   /** Puts an edge; the end of the one that had this name, or null. The new end must answer to the name already. */
   set(node: number, text: string, start: number, end: number, to: End): End | null {
     const hash = this.#hash(node, text, start, end);
@@ -138,8 +150,7 @@ export class EdgeTable<End extends EdgeEnd> {
       segment.ends[slot] = to;
       return before;
     }
-    segment.add(hash, node, to);
-    if (++this.#count > ALONE && this.#segments.length === 1) this.#split();
+    this.#add(segment, hash, node, to);
     return null;
   }
 
@@ -163,6 +174,11 @@ export class EdgeTable<End extends EdgeEnd> {
     const segment = segments[hash & (segments.length - 1)];
     if (segment === undefined) throw new Error("no such segment");
     return segment;
+  }
+
+  #add(segment: Segment<End>, hash: number, node: number, end: End): void {
+    segment.add(hash, node, end);
+    if (++this.#count > ALONE && this.#segments.length === 1) this.#split();
   }
 
   #split(): void {

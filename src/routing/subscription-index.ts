@@ -46,6 +46,11 @@ function secondLevelEnd(text: string, firstEnd: number): number {
   return slash < 0 ? text.length : slash;
 }
 
+/** The subscribers of a filter without wildcards. */
+function exactFilter(filter: string): Subscribers {
+  return new Subscribers(filter, 0);
+}
+
 /**
  * All subscriptions of one mountpoint: a table of the filters without wildcards and a trie of the others.
  *
@@ -86,16 +91,12 @@ export class SubscriptionIndex {
    * are replaced. Every publish from now on is routed to it.
    */
   subscribe(filter: string, destination: Destination, options: SubscriptionOptions): boolean {
-    let subscribers: Subscribers | undefined;
+    let subscribers: Subscribers;
     if (hasWildcard(filter)) {
       subscribers = this.trie.obtain(filter);
       if (subscribers.count === 0) this.wildcardFilters++;
     } else {
-      subscribers = this.exact.get(EXACT, filter, 0, filter.length) ?? undefined;
-      if (subscribers === undefined) {
-        subscribers = new Subscribers(filter, 0);
-        this.exact.set(EXACT, filter, 0, filter.length, subscribers);
-      }
+      subscribers = this.exact.obtain(EXACT, filter, exactFilter);
     }
     if (subscribers.count === 0) this.changed(filter);
     const added = subscribers.add(destination, options, this.publishing);

@@ -2,13 +2,21 @@ const TWO_32 = 0x1_0000_0000;
 
 /** Reads what `ByteWriter` wrote. Reading past the end gives 0 and clears `ok`; nothing throws. */
 export class ByteReader {
-  readonly buffer: Buffer;
+  buffer: Buffer;
   position: number;
-  readonly end: number;
+  end: number;
   /** False once more was asked for than there is. */
   ok: boolean;
 
   constructor(buffer: Buffer, position: number, end: number) {
+    this.buffer = buffer;
+    this.position = position;
+    this.end = end;
+    this.ok = end <= buffer.length;
+  }
+
+  /** Begins anew with other bytes. */
+  reset(buffer: Buffer, position: number, end: number): void {
     this.buffer = buffer;
     this.position = position;
     this.end = end;
