@@ -115,13 +115,17 @@ async function measure(spec: BrokerSpec, row: Row): Promise<Result> {
   }
 }
 
+/** CPU of others while it was measured, as part of one core. */
+function noiseOf(result: Result): number {
+  const seconds = field(result, "other_span_s") ?? 0;
+  return seconds > 0 ? Math.round(((field(result, "other_cpu_s") ?? 0) / seconds) * 1000) / 1000 : 0;
+}
+
 /** One run that others did not disturb, or the last of the allowed attempts. */
 async function undisturbed(spec: BrokerSpec, row: Row): Promise<Result> {
   for (let attempt = 0; ; attempt++) {
     const result = await measure(spec, row);
-    const span =
-      row.per === "measured message" || row.per === "acknowledgement" ? Number(options.dur) / 1000 : 3;
-    const noise = Math.round(((field(result, "other_cpu_s") ?? 0) / span) * 1000) / 1000;
+    const noise = noiseOf(result);
     if (noise <= Number(options.noise) || attempt >= Number(options.retries) || row.large === true) {
       return { ...result, noise };
     }

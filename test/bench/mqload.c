@@ -209,7 +209,7 @@ static double machine_cpu(void) {
   fclose(f);
   return (double)(v[0] + v[1] + v[2] + v[5] + v[6] + v[7]) / clk;
 }
-static double peak_rss, m_other = -1;
+static double peak_rss, m_other = -1, m_span;
 static u64 next_sample;
 static void sample_rss(u64 t) {
   if (nbp && t >= next_sample) {
@@ -1109,15 +1109,19 @@ static double probe_q(double q) {
   }
   return 0;
 }
+// CPU of all others between other_begin and other_end, and for how long that was
 static double mk0, mc0, mb0;
+static u64 mt0;
 static void other_begin(void) {
   mk0 = machine_cpu();
   mc0 = self_cpu();
   mb0 = broker_now().cpu;
+  mt0 = now_ns();
 }
 static void other_end(void) {
   m_other = machine_cpu() - mk0 - (self_cpu() - mc0) - (broker_now().cpu - mb0);
   if (m_other < 0) m_other = 0;
+  m_span = (now_ns() - mt0) / 1e9;
 }
 static void disconnect_range(int a, int b) {
   for (int i = a; i < b; i++) {
@@ -1173,7 +1177,7 @@ static void jhead(void) {
          o.label, o.qos, o.v5 ? 5 : 4, o.size, o.dur_ms / 1000.0);
 }
 static void jtail(double gen, double brk) {
-  if (m_other >= 0) printf(",\"other_cpu_s\":%.2f", m_other);
+  if (m_other >= 0) printf(",\"other_cpu_s\":%.2f,\"other_span_s\":%.2f", m_other, m_span);
   printf(
       ",\"gen_cpu_s\":%.2f,\"broker_cpu_s\":%.2f,\"broker_peak_rss_mb\":%.1f,\"dup\":%llu,\"misordered\":%"
       "llu,\"closed\":%llu,\"refused\":%llu,\"subfail\":%llu,\"stalls\":%llu}\n",
@@ -1196,7 +1200,7 @@ static void traffic(int p0, int np, u64 expect_mult_sum /* deliveries per messag
     mark(i);
     G[i].lastgot = t;
   }
-  double c0 = 0, c1 = 0, b0 = 0, b1 = 0, k0 = 0;
+  double c0 = 0, c1 = 0, b0 = 0, b1 = 0;
   bool in = false;
   u64 nstall = t;
   while (t < meas_to) {
@@ -1204,7 +1208,7 @@ static void traffic(int p0, int np, u64 expect_mult_sum /* deliveries per messag
       in = true;
       c0 = self_cpu();
       b0 = broker_now().cpu;
-      k0 = machine_cpu();
+      other_begin();
     }
     if (o.rate > 0) {
       pump_rate(t);
@@ -1231,8 +1235,7 @@ static void traffic(int p0, int np, u64 expect_mult_sum /* deliveries per messag
   }
   c1 = self_cpu();
   b1 = broker_now().cpu;
-  m_other = machine_cpu() - k0 - (c1 - c0) - (b1 - b0);
-  if (m_other < 0) m_other = 0;
+  other_end();
   running = false;
   double secs = (double)o.dur_ms / 1000;
   u64 end = now_ns() + (u64)o.drain_ms * 1000000ull;
@@ -1398,7 +1401,8 @@ static void sc_puback(void) {
   u64 t = now_ns();
   meas_from = t + (u64)o.warm_ms * 1000000ull;
   meas_to = meas_from + (u64)o.dur_ms * 1000000ull;
-  double c0 = self_cpu(), b0 = broker_now().cpu, k0 = machine_cpu();
+  double c0 = self_cpu(), b0 = broker_now().cpu;
+  other_begin();
   bool in = false;
   running = true;
   while (t < meas_to) {
@@ -1406,7 +1410,7 @@ static void sc_puback(void) {
       in = true;
       c0 = self_cpu();
       b0 = broker_now().cpu;
-      k0 = machine_cpu();
+      other_begin();
     }
     for (int i = n; i < 2 * n; i++) {
       struct conn* c = &C[i];
@@ -1421,8 +1425,7 @@ static void sc_puback(void) {
   }
   double c1 = self_cpu(), b1 = broker_now().cpu;
   running = false;
-  m_other = machine_cpu() - k0 - (c1 - c0) - (b1 - b0);
-  if (m_other < 0) m_other = 0;
+  other_end();
   u64 sent = tot_sent;
   u64 end = now_ns() + 2000000000ull;
   u64 want = receivers ? sent : 0;
