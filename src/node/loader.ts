@@ -72,6 +72,8 @@ export async function loadStored(
     }
   }
   for (const subscriber of interrupted) registry.resumeTimers(subscriber);
+  // The session's own record was damaged: a later session with this id has nothing to do with the will.
+  for (const key of wills.keys()) registry.forgetWill(key);
   mountpoints.loading(null);
   for (const [key, id] of [...mountpoints.strayGroups()]) mountpoints.forgetGroup(key, id);
   if (heads.size > 0) {
@@ -112,8 +114,10 @@ export async function loadStored(
     subscriber.legacy = record.legacy;
     subscriber.username = record.username;
     subscriber.disconnectedAt = record.disconnectedAt;
-    const will = wills.size === 0 ? undefined : wills.get(subscriberKey(mountpoint, clientId));
+    const key = wills.size === 0 ? "" : subscriberKey(mountpoint, clientId);
+    const will = wills.get(key);
     if (will !== undefined) {
+      wills.delete(key);
       subscriber.will = will.will;
       subscriber.willDueAt = will.dueAt;
     }

@@ -32,6 +32,7 @@ export class RecordWriter implements CommitParticipant {
   #changed = new Set<Subscriber>();
   #changedWills = new Set<Subscriber>();
   #changedSubscriptions = new Map<string, { readonly subscriber: Subscriber; readonly filter: string }>();
+  #strayWills: string[] = [];
   /** By the key of the session. */
   readonly #wipes = new Map<string, Wipe>();
   /** To be called after the running commit, with which their wipes are over. */
@@ -65,6 +66,12 @@ export class RecordWriter implements CommitParticipant {
   /** Its will is new, due or gone. */
   saveWill(subscriber: Subscriber): void {
     this.#changedWills.add(subscriber);
+    this.#touch();
+  }
+
+  /** A will without a session goes. */
+  forgetWill(key: string): void {
+    this.#strayWills.push(key);
     this.#touch();
   }
 
@@ -124,6 +131,8 @@ export class RecordWriter implements CommitParticipant {
       this.#hold(wills);
       this.#wipe(batch, changed, wills);
     }
+    for (const key of this.#strayWills) batch.deleteRecord("will", key);
+    this.#strayWills = [];
     // A session that has ended may have a successor with the same key in this very batch: deletions come first.
     for (const subscriber of changed) if (subscriber.ended) this.#put(batch, subscriber);
     for (const subscriber of wills) if (subscriber.ended) this.#putWill(batch, subscriber);

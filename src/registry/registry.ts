@@ -152,7 +152,8 @@ export class Registry implements SubscriberTimers {
     this.#wheel.cancel(owner);
     this.#online++;
     if (owner.persistent) {
-      this.#records.saveWill(owner);
+      // Without a will nothing is stored of one: that of an older connection has been dropped.
+      if (owner.will !== null) this.#records.saveWill(owner);
       this.#records.save(owner);
     } else if (!wiped) {
       done(owner, sessionPresent);
@@ -266,6 +267,11 @@ export class Registry implements SubscriberTimers {
   restoreSubscription(subscriber: Subscriber, filter: string, options: SubscriptionOptions): void {
     subscriber.subscriptions.set(filter, options);
     this.#route(subscriber, filter, options);
+  }
+
+  /** A will found in the store whose session is not there: its record goes. `key` is that of the session. */
+  forgetWill(key: string): void {
+    this.#records.forgetWill(key);
   }
 
   /** After the restart of the broker: what was online is offline from now on, and timers run again. */
