@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 
 /** The path that speaks MQTT. */
@@ -90,7 +90,7 @@ export function chooseSubprotocol(offered: Iterable<string>): string | undefined
  * sub-protocol if the client offers it; extensions are not offered.
  */
 export function upgradeResponse({ headers }: IncomingMessage): string {
-  const accept = createHash("sha1").update(`${headers["sec-websocket-key"]}${GUID}`).digest("base64");
+  const accept = hash("sha1", `${headers["sec-websocket-key"]}${GUID}`, "base64");
   const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
   const chosen = chooseSubprotocol(offered);
   return (
