@@ -1,6 +1,8 @@
 import { type CommandOutput, errorLines, reportLines } from "../config/commands.ts";
 import { type LoadRequest, loadConfiguration } from "../config/load.ts";
 import { formatProblem } from "../config/problem.ts";
+import type { Finding } from "../node/surroundings/finding.ts";
+import { inspectPlugins, inspectRuleFiles } from "../node/surroundings/plugins.ts";
 import { inspectSurroundings } from "../node/surroundings/surroundings.ts";
 
 /**
@@ -15,21 +17,19 @@ export async function checkConfiguration(
   const loaded = loadConfiguration(request);
   const lines = [...reportLines(loaded)];
   if (!loaded.ok) return output(1, "", lines);
-  const findings = await inspectSurroundings(loaded.configuration);
-  const hidden = findings.filter(({ forbidden }) => forbidden && owner !== undefined);
-  const known = findings.filter((finding) => !hidden.includes(finding));
-  for (const { problem, weight } of known)
-    if (weight === "warning") lines.push(`warning: ${formatProblem(problem)}`);
-  for (const { problem } of hidden) lines.push(`warning: could not be checked: ${formatProblem(problem)}`);
+  const errors = await inspectSurroundings(loaded.configuration);
+  const doubts = [...inspectPlugins(loaded.configuration), ...inspectRuleFiles(loaded.configuration)];
+  const isHidden = ({ forbidden }: Finding): boolean => forbidden && owner !== undefined;
+  for (const found of doubts) if (!isHidden(found)) lines.push(`warning: ${formatProblem(found.problem)}`);
+  for (const { problem } of [...errors, ...doubts].filter(isHidden))
+    lines.push(`warning: could not be checked: ${formatProblem(problem)}`);
   if (owner !== undefined) {
     lines.push(
       `warning: the broker runs as ${owner}: what that user may read and write could not be checked; for that, run this as root or as ${owner}`,
     );
   }
-  const errors = known.filter(({ weight }) => weight === "error");
-  if (errors.length > 0) {
-    return output(1, "", [...lines, ...errorLines(errors.map(({ problem }) => problem))]);
-  }
+  const certain = errors.filter((found) => !isHidden(found)).map(({ problem }) => problem);
+  if (certain.length > 0) return output(1, "", [...lines, ...errorLines(certain)]);
   return output(0, "config is OK\n", lines);
 }
 

@@ -140,3 +140,25 @@ describe("the cascade", () => {
     assert.ok(checked > 170, `${checked} checked`);
   });
 });
+
+describe("options for several listeners, and for further certificates", () => {
+  it("reach the listener", (t) => {
+    const text = [
+      "listener.ssl.a = 127.0.0.1:1",
+      "crl_refresh_interval = 7000",
+      "listener.ssl.pskfile_separator = |",
+      "listener.ssl.pskfile = ./etc/keys",
+    ];
+    const { tls } = only(t, ...text);
+    assert.equal(tls.crlRefreshMilliseconds, 7_000);
+    assert.equal(tls.pskSeparator, "|");
+    assert.equal(tls.pskFile, "/test/etc/keys");
+    for (const kind of ["ssl", "wss", "https"]) {
+      const words = ["certfile = /c", "keyfile = /k", "keypasswd = secret", "ocspfile = /o"];
+      const lines = words.map((word) => `listener.${kind}.a.sni.n.${word}`);
+      assert.deepEqual(only(t, `listener.${kind}.a = 127.0.0.1:1`, ...lines).tls.sni, [
+        { name: "n", certificateFile: "/c", keyFile: "/k", keyPassword: "secret", ocspFile: "/o" },
+      ]);
+    }
+  });
+});

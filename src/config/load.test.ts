@@ -185,6 +185,57 @@ describe("errors", () => {
   });
 });
 
+describe("lines that nobody can read", () => {
+  it("come with what may have been meant", (t) => {
+    const end = "is neither key = value nor include PATH";
+    for (const [line, expected] of [
+      [
+        "max_inflight_messages 5",
+        `"max_inflight_messages 5" ${end}; did you mean max_inflight_messages = 5?`,
+      ],
+      ["listener: x", `"listener: x" ${end}; did you mean listener = x?`],
+      ["// x", `"// x" ${end}; a comment begins with #`],
+      ["[tcp]", `"[tcp]" ${end}; there are no sections: every key is written whole`],
+      ["a\u00a0= on", `"a\u00a0= on" ${end}; it has a no-break space (U+00A0): write it anew by hand`],
+      ["a\u0001b", `"a\\u{1}b" ${end}`],
+      ["x".repeat(500), `"${"x".repeat(120)}…" ${end}`],
+    ] as const) {
+      assert.deepEqual(errors(t, line), [`vernemq.conf:1: ${expected}`]);
+    }
+  });
+
+  it("are one error in a file of UTF-16", (t) => {
+    const request = requestFor(t, { "vernemq.conf": "" });
+    writeFileSync(request.confFile, "\ufeffallow_anonymous = on\nretry_interval = 5\n", "utf16le");
+    assert.deepEqual(errorsOf(request), ["vernemq.conf:1: the file is UTF-16; save it as UTF-8"]);
+  });
+});
+
+describe("values that surprise", () => {
+  it("are warned of, or explain an error", (t) => {
+    for (const [value, odd] of [
+      ['"x@y"', "the double quotes are a part of the value; single quotes are not"],
+      ["“x@y”", "these quotes are a part of the value; only ' is not"],
+      [`x@$${"{HOST}"}`, `$${"{HOST}"} is not replaced; $(HOST) is`],
+      ["x\u200b@y", "it has a character that nobody sees"],
+    ] as const) {
+      assert.deepEqual(warnings(t, `nodename = ${value}`), [`vernemq.conf:1: nodename = ${value}: ${odd}`]);
+    }
+    const [error] = errors(t, 'retry_interval = "5"');
+    assert.match(error ?? "", /"5": is not a whole number \(the double quotes are a part of the value;/);
+    assert.doesNotMatch(warnings(t, 'distributed_cookie = "a"').join(), /quotes/);
+  });
+
+  it("are two for one key in one file", (t) => {
+    const twice = "retry_interval = 5\nretry_interval = 7";
+    assert.deepEqual(warnings(t, twice), [
+      "vernemq.conf:2: retry_interval is set in line 1 too; the last one counts",
+    ]);
+    assert.equal(load(t, twice).get("retry_interval"), 7);
+    assert.deepEqual(warnings(t, "retry_interval = 5\nretry_interval = 5"), []);
+  });
+});
+
 describe("warnings", () => {
   it("come once for each part that is missing and each reason, and name the lines", (t) => {
     const text = [

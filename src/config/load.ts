@@ -6,6 +6,7 @@ import type { Overlay } from "./overlay.ts";
 import { pluginSettings } from "./plugin-settings.ts";
 import { formatPlace, type Problem } from "./problem.ts";
 import { readFiles, type WrittenSetting } from "./reader/files.ts";
+import { surprise } from "./reader/misread.ts";
 import { type Sources, substitute } from "./reader/substitution.ts";
 import { aliases, allOptions } from "./schema/schema.ts";
 import { syslogProblems } from "./syslog-rules.ts";
@@ -68,7 +69,13 @@ export function loadConfiguration(request: LoadRequest): LoadResult {
   const chains = chainProblems(configuration);
   if (chains.length > 0) return { ok: false, errors: inOrder(chains, written) };
   const cut = [...last.values()].flatMap((setting) => (setting.cut === true ? [aboutCut(setting)] : []));
-  const warnings = [...(overlay?.warnings ?? []), ...cut, ...warningsAbout(configuration)];
+  const warnings = [
+    ...(overlay?.warnings ?? []),
+    ...cut,
+    ...aboutRepetitions(files.settings),
+    ...[...last.values()].flatMap(aboutSurprise),
+    ...warningsAbout(configuration),
+  ];
   return { ok: true, configuration, warnings };
 }
 
@@ -79,6 +86,28 @@ function aboutCut({ known, value, place }: KnownSetting): Warning {
     `${formatPlace(place)}: ${known.key} = ${shown}: what follows is a comment, because # begins one; ` +
     "a value with a # needs single quotes around it";
   return { keys: [known.key], text };
+}
+
+/** Two values for one key in one file: the first is without effect, and hard to find. */
+function aboutRepetitions(written: readonly WrittenSetting[]): readonly Warning[] {
+  const seen = new Map<string, WrittenSetting>();
+  const warnings: Warning[] = [];
+  for (const setting of written) {
+    const { key, value, place } = setting;
+    const before = seen.get(`${place.file}\n${key}`);
+    seen.set(`${place.file}\n${key}`, setting);
+    if (before === undefined || before.value === value) continue;
+    const text = `${formatPlace(place)}: ${key} is set in line ${before.place.line} too; the last one counts`;
+    warnings.push({ keys: [key], text });
+  }
+  return warnings;
+}
+
+function aboutSurprise({ known, value, place }: KnownSetting): readonly Warning[] {
+  const odd = surprise(value);
+  // In a password anything may be meant.
+  if (odd === undefined || known.option.secret === true) return [];
+  return [{ keys: [known.key], text: `${formatPlace(place)}: ${known.key} = ${value}: ${odd}` }];
 }
 
 /** The last setting of each known key; unknown keys become errors. */
@@ -129,11 +158,12 @@ function invalidValues(texts: ReadonlyMap<string, Setting>, context: ValueContex
     const known = findKey(key);
     const parsed = known?.option.read(text, context);
     if (known === undefined || parsed === undefined || parsed.ok) continue;
+    const odd = surprise(text);
     problems.push({
       ...(place && { place }),
       key,
       value: known.option.secret ? "******" : text,
-      problem: parsed.problem,
+      problem: odd === undefined ? parsed.problem : `${parsed.problem} (${odd})`,
       allowed: known.option.type.allowed,
       ...(known.pattern.startsWith("listener.") && known.names.length > 0 && { nearest: misspelt(known) }),
     });

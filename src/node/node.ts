@@ -47,8 +47,7 @@ export async function startNode(options: StartOptions) {
   if (!loaded.ok) throw new StartError(reportLines(loaded));
   const { configuration, warnings } = loaded;
   const { directories } = configuration;
-  const findings = await inspectSurroundings(configuration);
-  const errors = findings.filter(({ weight }) => weight === "error");
+  const errors = await inspectSurroundings(configuration);
   if (errors.length > 0) throw new StartError(errorLines(errors.map(({ problem }) => problem)));
   for (const directory of [directories.data, directories.log]) {
     try {

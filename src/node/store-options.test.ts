@@ -33,6 +33,14 @@ describe("storeOptions", () => {
     assert.ok(2 * options.writeBufferBytes + options.cacheBytes + options.segmentCacheBytes <= 16 * MIB);
   });
 
+  it("keeps the write buffer within its bounds", (context) => {
+    const bytes = (text: string) => storeOptions(load(context, text), 640 * MIB).writeBufferBytes;
+    const memory = "leveldb.maximum_memory = 64MB";
+    assert.equal(bytes(memory), 8 * MIB);
+    assert.equal(bytes(`${memory}\nleveldb.write_buffer_size_max = 2MB`), 2 * MIB);
+    assert.equal(bytes(`${memory}\nleveldb.write_buffer_size_min = 12MB`), 12 * MIB);
+  });
+
   it("takes the limit of what is uncommitted, compression and blocks", (context) => {
     const options = storeOptions(
       load(

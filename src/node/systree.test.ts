@@ -82,6 +82,19 @@ describe("Systree", () => {
     systree.stop();
   });
 
+  it("publishes with systree_qos", async (context) => {
+    const { parts, clock, wheel } = await testNode(context, "systree_qos = 1\nsystree_interval = 1000", []);
+    const systree = new Systree(parts);
+    systree.start();
+    const seen = new Set<number>();
+    const any = { deliver: ({ qos }: Publication) => seen.add(qos) };
+    parts.mountpoints.of("").index.subscribe("$SYS/#", any, subscriptionOptions(2));
+    clock.advance(1_100);
+    wheel.turn();
+    assert.deepEqual([...seen], [1]);
+    systree.stop();
+  });
+
   it("retains, in the configured mountpoint", async (context) => {
     const { parts, clock, wheel } = await testNode(
       context,

@@ -26,6 +26,13 @@ const NOT_INCLUDED: ReadonlySet<string> = new Set([
   "vmq_web_ui",
 ]);
 
+/** Why a plugin without a path cannot be started, if its name is none that the broker brings. */
+export function unknownPlugin(name: string, bundled: readonly string[]): string | undefined {
+  if (bundled.includes(name) || NOT_INCLUDED.has(name)) return undefined;
+  const [near] = nearest(name, [...bundled, ...NOT_INCLUDED], 1);
+  return `${near === undefined ? "" : `did you mean ${near}? `}an external one needs plugins.${name}.path`;
+}
+
 interface ChainSet {
   readonly listener: ListenerPlugins;
   readonly chains: HookChains;
@@ -171,10 +178,9 @@ export class PluginManager {
         "this version does not contain it; nothing is authenticated or authorised by it",
       );
     }
-    const [near] = nearest(name, [...this.#bundled.keys(), ...NOT_INCLUDED], 1);
     throw new PluginError(
       "plugin_not_found",
-      `plugin_not_found (${near === undefined ? "" : `did you mean ${near}? `}an external one needs plugins.${name}.path)`,
+      `plugin_not_found (${unknownPlugin(name, [...this.#bundled.keys()])})`,
     );
   }
 

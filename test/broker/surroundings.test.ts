@@ -240,3 +240,18 @@ test("a pipe in the place of a file of rules is not waited for", options, async 
   await broker.logged(/can't read the ACL file \S+acl\.pipe: it is a pipe/);
   assert.equal(await broker.stop(), 0);
 });
+
+test("plugins that nobody has: chkconfig warns", options, async () => {
+  const { code, stderr } = await checked([
+    "plugins.vmq_acl = off",
+    "plugins.vmq_passwrd = on",
+    "plugins.mine = on",
+    "plugins.mine.path = /nowhere/mine.js",
+  ]);
+  assert.equal(code, 0);
+  assert.match(
+    stderr,
+    /conf:2: plugins\.vmq_passwrd = on: there is no such plugin; did you mean vmq_passwd\?/,
+  );
+  assert.match(stderr, /conf:3: plugins\.mine = on: \/nowhere\/mine\.js cannot be loaded: it does not exist/);
+});

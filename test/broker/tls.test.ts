@@ -62,6 +62,7 @@ before(async () => {
       ...own("psk", false),
       "listener.ssl.psk.psk_support = on",
       "listener.ssl.psk.use_identity_as_username = on",
+      "listener.ssl.psk.psk_identity_hint = gate 7",
       ...own("tenant"),
       "listener.ssl.tenant.require_certificate = on",
       "listener.ssl.tenant.mountpoint = tenant",
@@ -239,6 +240,9 @@ test("pre-shared keys: Mosquitto's clients and openssl", options, async () => {
     "TLS_AES_128_GCM_SHA256",
   );
   assert.match(output, /Reused, TLSv1\.3, Cipher is TLS_AES_128_GCM_SHA256/);
+  // The hint by which a client chooses its key, which TLS 1.3 has not any more.
+  const hinted = await sClient(ports.psk, "-tls1_2", "-psk", key, "-psk_identity", "device");
+  assert.match(hinted, /PSK identity hint: gate 7\n/);
   // The file is read again: a new device, and the old one out.
   writeFileSync(pskFile, "second:other\n");
   assert.equal((await broker.admin(["tls", "clear-pem-cache"])).stdout, "Done\n");

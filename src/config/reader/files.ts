@@ -52,6 +52,12 @@ function foreignLines(content: Buffer): readonly number[] {
   return lines;
 }
 
+/** A text of two bytes for each character, as some editors write it. */
+function isUtf16(content: Buffer): boolean {
+  const mark = content.subarray(0, 2).toString("hex");
+  return mark === "fffe" || mark === "feff";
+}
+
 /** The files that an include names, in the order of their names; none when there is no such file. */
 function includedFiles(pattern: string): readonly string[] {
   const folder = dirname(pattern);
@@ -95,6 +101,10 @@ export function readFiles(confFile: string, edit: (text: string) => string = (te
     let text: string;
     try {
       const content = readFileSync(path);
+      if (isUtf16(content)) {
+        problems.push({ place: { file: path, line: 1 }, problem: "the file is UTF-16; save it as UTF-8" });
+        return;
+      }
       text = content.toString("utf8");
       for (const line of foreignLines(content)) {
         problems.push({ place: { file: path, line }, problem: "the line is not UTF-8" });

@@ -1,4 +1,5 @@
 import { joinKey, splitKey } from "../key.ts";
+import { misread } from "./misread.ts";
 
 /** One statement of a configuration file. */
 export type Statement =
@@ -112,7 +113,7 @@ function readStatement(text: string, from: number, line: number, statements: Sta
   SETTING.lastIndex = from;
   const setting = SETTING.exec(text);
   if (setting?.[1] === undefined) {
-    statements.push({ kind: "error", line, problem: `"${content}" is neither key = value nor include PATH` });
+    statements.push({ kind: "error", line, problem: misread(content) });
     return end;
   }
   const words = splitKey(setting[1]);

@@ -22,7 +22,7 @@ export function inspectDirectories(configuration: Configuration): readonly Findi
       key === undefined
         ? { problem: `${what} ${path} cannot be used: ${reason}` }
         : problemAt(configuration, key, path, `${what} cannot be used: ${reason}`);
-    findings.push({ weight: "error", problem, forbidden });
+    findings.push({ problem, forbidden });
   };
   add("platform_data_dir", data, directoryObstacle(data), "the data directory");
   const store = configuration.get("vmq_generic_msg_store.store_dir");

@@ -4,8 +4,6 @@ import type { Problem } from "../../config/problem.ts";
 /** What a look at the files and directories that a configuration names comes to. */
 export interface Finding {
   readonly problem: Problem;
-  /** An error stops the start; the start goes on with a warning. */
-  readonly weight: "error" | "warning";
   /** This user may not look: another one may find nothing wrong. */
   readonly forbidden: boolean;
 }

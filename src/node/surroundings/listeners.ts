@@ -46,11 +46,7 @@ function onOneAddress(
   const where = place === undefined ? "" : ` (${formatPlace(place)})`;
   const what = listener.address.kind === "ip" ? "address and port" : "path";
   const problem = `${keyOf(other)}${where} has this ${what} already`;
-  return {
-    weight: "error",
-    problem: problemAt(configuration, keyOf(listener), undefined, problem),
-    forbidden: false,
-  };
+  return { problem: problemAt(configuration, keyOf(listener), undefined, problem), forbidden: false };
 }
 
 async function inspectTls(
@@ -70,11 +66,11 @@ async function inspectTls(
     return error.problems.map((found): Finding => {
       if (typeof found === "string") {
         const problem = problemAt(configuration, keyOf(listener), undefined, found);
-        return { weight: "error", problem, forbidden: false };
+        return { problem, forbidden: false };
       }
       const { option, path, reason, forbidden } = found;
       const key = fileKey(configuration, listener, option);
-      return { weight: "error", problem: problemAt(configuration, key, path, reason), forbidden };
+      return { problem: problemAt(configuration, key, path, reason), forbidden };
     });
   }
 }

@@ -4,16 +4,14 @@ import type { Problem } from "../../config/problem.ts";
 import { inspectDirectories } from "./directories.ts";
 import { type Finding, isForbidden, problemAt, reasonOf } from "./finding.ts";
 import { inspectListeners } from "./listeners.ts";
-import { inspectRuleFiles } from "./rule-files.ts";
 
 /**
- * Everything that is wrong with what a configuration names outside of itself, in the order of the configuration: files of
- * TLS, directories, addresses. Changes nothing.
+ * Everything with which the broker does not start, of what a configuration names outside of itself: files of TLS,
+ * directories, addresses; in the order of the configuration. Changes nothing.
  */
 export async function inspectSurroundings(configuration: Configuration): Promise<readonly Finding[]> {
   const findings = [
     ...(await inspectListeners(configuration)),
-    ...inspectRuleFiles(configuration),
     ...inspectSyslog(configuration),
     ...inspectDirectories(configuration),
   ];
@@ -31,7 +29,7 @@ function inspectSyslog(configuration: Configuration): readonly Finding[] {
   if (!configuration.get("log.syslog") || path === undefined || path === "") return [];
   if (configuration.get("log.syslog.remote.protocol") !== "tls") return [];
   const finding = (problem: string, forbidden: boolean): readonly Finding[] => [
-    { weight: "error", problem: problemAt(configuration, key, path, problem), forbidden },
+    { problem: problemAt(configuration, key, path, problem), forbidden },
   ];
   try {
     const pem = readFileSync(path, "latin1").includes("-----BEGIN CERTIFICATE-----");
