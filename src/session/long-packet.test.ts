@@ -35,7 +35,7 @@ function subscribe(packetId = 1): Subscribe {
 }
 
 /** The packets that a client was sent since the last call. */
-function packets(transport: TestTransport): Packet[] {
+function sentPackets(transport: TestTransport): Packet[] {
   const found: Packet[] = [];
   const parser = mqttPacket.parser({ protocolVersion: 5 });
   parser.on("packet", (packet) => found.push(packet));
@@ -53,7 +53,7 @@ async function answered(
     const before = index.size;
     await nextTurn();
     most = Math.max(most, Math.abs(index.size - before));
-    const answers = packets(transport);
+    const answers = sentPackets(transport);
     if (answers.length > 0) return { answers, most, turns };
   }
   assert.fail("no answer");
@@ -123,7 +123,7 @@ test("the connection ends in between: what is there is whole, nothing is answere
     session.onClose(null);
     for (let turns = 0; turns < 100; turns++) await nextTurn();
     await node.committed();
-    assert.deepEqual(packets(transport), []);
+    assert.deepEqual(sentPackets(transport), []);
     assert.equal(index.size, clean ? 0 : subscriber?.subscriptions.size);
     assert.ok((subscriber?.subscriptions.size ?? 0) < FILTERS.length);
     for (const [filter] of subscriber?.subscriptions ?? []) assert.ok(FILTERS.includes(filter));
@@ -143,7 +143,7 @@ test("another connection takes the session over in between: it goes on with what
   const { session, transport } = await node.connect("c", { version: 5, clean: false });
   const taken = index.size;
   assert.deepEqual(
-    packets(old.transport).map(({ cmd }) => cmd),
+    sentPackets(old.transport).map(({ cmd }) => cmd),
     ["disconnect"],
   );
   transport.take();
@@ -170,4 +170,31 @@ test("a hook that answers later; what comes after the packet waits for its answe
   while (cmds.length < 2) cmds.push(...(await answered(transport, index)).answers.map(({ cmd }) => cmd));
   assert.deepEqual(cmds.toSorted(), ["pingresp", "suback"]);
   assert.equal(index.size, FILTERS.length);
+});
+
+test("thousands of small SUBSCRIBE packets in one read: so many in each turn, in their order", async (t) => {
+  const node = await testNode(t, "", [ALLOW]);
+  const { session, transport } = await node.connect("c", { version: 5, clean: true });
+  const { index } = node.parts.mountpoints.of("");
+  transport.take();
+  const packets = Array.from({ length: 3_000 }, (_, i) =>
+    mqttPacket.generate(
+      { cmd: "subscribe", messageId: i + 1, subscriptions: [{ topic: `${i}`, qos: 0 }] },
+      { protocolVersion: 5 },
+    ),
+  );
+  session.version = 5;
+  transport.feed(Buffer.concat(packets));
+  let before = 0;
+  for (let turns = 0; before < packets.length; turns++) {
+    assert.ok(turns < 100);
+    assert.ok(index.size - before <= 800, `${index.size - before} in one turn`);
+    before = index.size;
+    await nextTurn();
+  }
+  const ids = sentPackets(transport).map(({ messageId }) => messageId);
+  assert.deepEqual(
+    ids,
+    packets.map((_, i) => i + 1),
+  );
 });

@@ -22,7 +22,7 @@ import type { SessionServices } from "./session-services.ts";
 import { type DueSession, SessionTimers } from "./session-timers.ts";
 import type { SessionSettings } from "./settings.ts";
 import type { Transport, TransportHandler } from "./transport.ts";
-import { FEW_RECEIVERS, type Held } from "./turn-budget.ts";
+import { FEW_RECEIVERS, type Held, PING_RECEIVERS, SUBSCRIBE_RECEIVERS } from "./turn-budget.ts";
 
 /** What a session does with packets that are not on the hot path; see procedures.ts. */
 export interface SessionProcedures {
@@ -280,13 +280,19 @@ export class Session
 
   onPacket(packet: ControlPacket): boolean {
     this.timers.heardAt = this.services.wheel.time;
-    if (packet.kind !== "pingreq") this.procedures.control(this, packet);
-    else if (this.phase !== Phase.Connected) return this.protocolError("PINGREQ before CONNACK");
+    let weight = 0;
+    if (packet.kind !== "pingreq") {
+      this.procedures.control(this, packet);
+      if (packet.kind === "subscribe" || packet.kind === "unsubscribe") weight = SUBSCRIBE_RECEIVERS;
+    } else if (this.phase !== Phase.Connected) return this.protocolError("PINGREQ before CONNACK");
     else {
       this.services.counters.increment(Metric.mqtt_pingreq_received_v4 + this.v5);
       this.sendPacket({ kind: "pingresp" });
       this.services.counters.increment(Metric.mqtt_pingresp_sent_v4 + this.v5);
+      weight = PING_RECEIVERS;
     }
+    if (weight !== 0 && this.phase === Phase.Connected && !this.services.turn.spend(weight, 0))
+      this.#waitForTurn();
     return this.#pauses === 0 && this.phase !== Phase.Closed;
   }
 

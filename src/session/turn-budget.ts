@@ -5,6 +5,11 @@ const DELIVERY = 256;
 /** Up to so many receivers a publish is not counted: reading them ends with what one read brings. */
 export const FEW_RECEIVERS = 16;
 
+/** What a SUBSCRIBE or UNSUBSCRIBE counts, in receivers: some thousand of them fit into one read. */
+export const SUBSCRIBE_RECEIVERS = 256;
+/** What a PINGREQ counts: it has two bytes. */
+export const PING_RECEIVERS = 16;
+
 /** Who stops reading until the next turn. */
 export interface Held {
   /** The next turn has begun. */
@@ -12,7 +17,7 @@ export interface Held {
 }
 
 /**
- * How much the publishes of one turn of the event loop may be multiplied. Some kilobytes that one client sends can be
+ * How much the publishes (and other small packets that are much work) of one turn of the event loop may be multiplied. Some kilobytes that one client sends can be
  * hundreds of megabytes for its receivers, and would be the work of seconds; with this others are served in between,
  * every fifty milliseconds or so. One for all sessions of a thread.
  */
