@@ -80,6 +80,16 @@ export class BrokerUnderTest {
     return this.track(await RawClient.open(this.port, { version }));
   }
 
+  /**
+   * Nothing waits for a session that was just resumed: what is published now to a topic of its subscriptions is the
+   * first message that comes. A PINGRESP says less, because it may come before a queue has been read from the disk.
+   */
+  async nothingWaits(client: RawClient, topic: string): Promise<void> {
+    const publisher = await this.connect();
+    await publisher.publish(topic, "sentinel", { qos: 1 });
+    await client.receive({ topic, payload: "sentinel" });
+  }
+
   track(client: RawClient): RawClient {
     this.#clients.push(client);
     return client;
