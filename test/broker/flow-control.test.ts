@@ -1,6 +1,7 @@
 /** Windows, packet sizes and topic aliases: MQTT 5.0 sections 3.3.2.3.4, 3.3.4, 4.9, 3.1.2.11.4. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { BrokerUnderTest, onMosquitto, oursOnly } from "../support/suite.ts";
 
 describe("flow control", () => {
@@ -269,6 +270,25 @@ describe("flow control", () => {
     }
     assert.notEqual(third, 0);
     await again.expectNothing();
+  });
+
+  test("MQTT 5: messages that wait for room expire too [MQTT-3.3.2-5, -6]", { skip: oursOnly }, async () => {
+    const topic = suite.name();
+    const subscriber = await suite.connect({ version: 5, properties: { receiveMaximum: 1 } });
+    await subscriber.subscribe(topic, 1);
+    const publisher = await suite.connect({ version: 5 });
+    const publish = async (payload: string, messageExpiryInterval: number) =>
+      await publisher.publish(topic, payload, { qos: 1, properties: { messageExpiryInterval } });
+    await publish("sent", 1);
+    await publish("short", 1);
+    await publish("long", 100);
+    const first = await subscriber.expect("publish", { payload: "sent" });
+    await delay(1_200);
+    await subscriber.acknowledge(first);
+    const { properties } = await subscriber.receive({ payload: "long" });
+    const left = properties.messageExpiryInterval ?? 0;
+    assert.ok(left > 90 && left <= 99, `${left}`);
+    await subscriber.expectNothing();
   });
 
   test("MQTT 5: a PUBREC with an error makes room in the broker's receive maximum [MQTT-3.3.4-7]", {

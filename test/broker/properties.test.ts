@@ -27,6 +27,17 @@ describe("properties", () => {
     for (const qos of [0, 1, 2] as const) {
       await client.publish(topic, "{}", { qos, properties });
       assert.deepEqual((await client.receive({ qos })).properties, properties);
+      // Also what says nothing.
+      const empty = {
+        payloadFormatIndicator: 0,
+        contentType: "",
+        correlationData: Buffer.alloc(0),
+        userProperties: [["", ""]] as [string, string][],
+      };
+      await client.publish(topic, "{}", { qos, retain: true, properties: empty });
+      assert.deepEqual((await client.receive({ qos })).properties, empty);
+      await client.subscribe(topic, 2);
+      assert.deepEqual((await client.receive({ qos, retain: true })).properties, empty);
     }
   });
 
