@@ -279,7 +279,7 @@ describe("flow control", () => {
     const publisher = await suite.connect({ version: 5 });
     const publish = async (payload: string, messageExpiryInterval: number) =>
       await publisher.publish(topic, payload, { qos: 1, properties: { messageExpiryInterval } });
-    await publish("sent", 1);
+    await publish("sent", 100);
     await publish("short", 1);
     await publish("long", 100);
     const first = await subscriber.expect("publish", { payload: "sent" });

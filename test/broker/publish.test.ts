@@ -356,7 +356,7 @@ describe("publish", () => {
     const subscriber = await suite.connect(options);
     await subscriber.subscribe(topic, 2);
     const publisher = await suite.connect({ version: 5 });
-    const properties = { messageExpiryInterval: 1 };
+    const properties = { messageExpiryInterval: 2 };
     publisher.send({ cmd: "publish", topic, payload: "sent", qos: 2, id: 1, properties });
     await publisher.expect("pubrec", { id: 1 });
     await publisher.publish(topic, "sent too", { qos: 1, id: 2, properties });
@@ -364,7 +364,7 @@ describe("publish", () => {
     const second = await subscriber.expect("publish", { payload: "sent too" });
     subscriber.destroy();
     await publisher.publish(topic, "not sent", { qos: 2, id: 3, properties });
-    await delay(1_300);
+    await delay(2_300);
     publisher.send({ cmd: "pubrel", id: 1 });
     await publisher.expect("pubcomp", { id: 1, code: 0 });
     const again = await suite.connect(options);

@@ -92,7 +92,7 @@ describe("will", () => {
     await (await suite.connect(options)).disconnect(4);
     await watch.receive({ payload: "gone" });
     const waited = performance.now() - from;
-    assert.ok(waited > 900 && waited < 3_500, `${waited} ms`);
+    assert.ok(waited > 900, `${waited} ms`);
     const later = { ...options, will: { ...options.will, properties: { willDelayInterval: 600 } } };
     await (await suite.connect(later)).disconnect(4, { sessionExpiryInterval: 0 });
     await watch.receive({ payload: "gone" });
