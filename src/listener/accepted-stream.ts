@@ -15,9 +15,9 @@ type Accept = (stream: AcceptedStream, handle: AcceptedHandle) => void;
 const INHERITS = process.platform === "linux";
 
 /**
- * Makes a listening server hand out its connections as streams on their handles, without a socket each: half of the
- * memory and of the time of an idle connection is its socket with two streams. Handles are not part of the documented
- * interface: false is returned, and nothing changed, wherever the server's is not as expected. A connection whose handle
+ * Makes a listening server hand out its connections as streams on their handles, without a socket each: a socket with its
+ * two streams was a third of what an idle connection had on the heap. Handles are not part of the documented interface:
+ * false is returned, and nothing changed, wherever the server's is not as expected. A connection whose handle
  * is not goes the server's own way. Small packets are sent without delay.
  */
 export function acceptStreams(server: Server, accept: Accept): boolean {
