@@ -1,6 +1,7 @@
 import { type CommandOutput, errorLines, reportLines } from "../config/commands.ts";
 import { type LoadRequest, loadConfiguration } from "../config/load.ts";
 import { formatProblem } from "../config/problem.ts";
+import { inspectRoom } from "../node/surroundings/directories.ts";
 import type { Finding } from "../node/surroundings/finding.ts";
 import { inspectPlugins, inspectRuleFiles } from "../node/surroundings/plugins.ts";
 import { inspectSurroundings } from "../node/surroundings/surroundings.ts";
@@ -18,7 +19,11 @@ export async function checkConfiguration(
   const lines = [...reportLines(loaded)];
   if (!loaded.ok) return output(1, "", lines);
   const errors = await inspectSurroundings(loaded.configuration);
-  const doubts = [...inspectPlugins(loaded.configuration), ...inspectRuleFiles(loaded.configuration)];
+  const doubts = [
+    ...inspectPlugins(loaded.configuration),
+    ...inspectRuleFiles(loaded.configuration),
+    ...inspectRoom(loaded.configuration),
+  ];
   const isHidden = ({ forbidden }: Finding): boolean => forbidden && owner !== undefined;
   for (const found of doubts) if (!isHidden(found)) lines.push(`warning: ${formatProblem(found.problem)}`);
   for (const { problem } of [...errors, ...doubts].filter(isHidden))

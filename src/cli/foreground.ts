@@ -142,7 +142,7 @@ async function serve(
   let leave = (): void => {};
   let health: HealthWatch | undefined;
   try {
-    writeFileSync(pidFile, `${process.pid}\n`);
+    writePid(pidFile);
     const admin = createAdmin(node.ports);
     control.serve({ name: node.ports.node.name, admin, reload: (output) => printReload(node, output) });
     health = new HealthWatch({ manager: serviceManager, describe: () => describeNode(node.ports) });
@@ -173,6 +173,14 @@ async function serve(
     await node.log.close();
   }
   return status;
+}
+
+function writePid(file: string): void {
+  try {
+    writeFileSync(file, `${process.pid}\n`);
+  } catch (error) {
+    throw new Error(`${file} cannot be written: ${reasonOf(error)}`);
+  }
 }
 
 /**

@@ -172,6 +172,28 @@ test(
   },
 );
 
+test("a full file system", { skip: oursOnly || (root ? false : "needs root") }, async (context) => {
+  const mounted = join(directory, "full");
+  mkdirSync(mounted);
+  const { code } = await run("mount", ["-t", "tmpfs", "-o", "size=256k", "none", mounted]);
+  if (code !== 0) return context.skip("may not mount a file system");
+  try {
+    await run("dd", ["if=/dev/zero", `of=${join(mounted, "filler")}`, "bs=4096"]);
+    const own = places(["plugins.vmq_acl = off"], { data: join(mounted, "data") });
+    const check = await run(process.execPath, [entry, "vernemq", ...own, "chkconfig"]);
+    assert.match(check.stderr, /warning: the file system of the data directory \S+full\/data is full\n/);
+    const start = await run(process.execPath, [entry, "vernemq", ...own, "foreground"]);
+    assert.equal(start.code, 1);
+    assert.match(start.stderr, /error: the message store in \S+ cannot be (opened|used): .*No space left/i);
+    const pid = places(["plugins.vmq_acl = off"]).with(-1, join(mounted, "run"));
+    const second = await run(process.execPath, [entry, "vernemq", ...pid, "foreground"]);
+    assert.equal(second.code, 1);
+    assert.match(second.stderr, /vernemq\.pid cannot be written: ENOSPC/);
+  } finally {
+    await run("umount", [mounted]);
+  }
+});
+
 test("the authorities of a syslog server", options, async () => {
   const { start, check } = await refused([
     "log.syslog = on",

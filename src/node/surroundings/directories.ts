@@ -39,6 +39,26 @@ export function inspectDirectories(configuration: Configuration): readonly Findi
   return findings;
 }
 
+/** File systems without any room. The start goes on where it finds what it needs there; nothing can be stored or logged. */
+export function inspectRoom(configuration: Configuration): readonly Finding[] {
+  const { data, log, run } = configuration.directories;
+  const findings: Finding[] = [];
+  for (const [what, path] of [
+    ["data", data],
+    ["log", log],
+    ["run", run],
+  ]) {
+    // Others say what is wrong with a directory that cannot be looked at.
+    if (path === undefined || directoryObstacle(path) !== undefined) continue;
+    let present = path;
+    while (found(present) === undefined) present = dirname(present);
+    if (statfsSync(present).bavail > 0) continue;
+    const problem = `the file system of the ${what} directory ${path} is full`;
+    findings.push({ problem: { problem }, forbidden: false });
+  }
+  return findings;
+}
+
 type LogFileKey = "log.console.file" | "log.error.file" | "log.crash.file";
 
 function logFiles(configuration: Configuration): readonly LogFileKey[] {
