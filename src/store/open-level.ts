@@ -1,19 +1,22 @@
 import { constants } from "node:fs";
-import { chmod, cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { makeDirectory } from "../files/make-directory.ts";
 import type { Logger } from "../log/logger.ts";
-import { missingFiles, writeInventory } from "./inventory.ts";
+import { type Findings, takeInventory, writeInventory } from "./inventory.ts";
 import { LevelDatabase, type LevelOptions, levelCode, levelMessage } from "./level-database.ts";
+import { isElsewhere, type Owner, readOwner, removeOwner, writeOwner } from "./owner.ts";
+import { damagedTables, mendTables, sizeOf } from "./table-files.ts";
 
-/** File with the process id of the owner, in the store's directory. */
-const OWNER_FILE = "owner.pid";
 /** Copies of damaged stores are named so, beside the store; at most so many are kept, for they fill the disk. */
 const ASIDE = "msgstore.damaged-";
 const COPIES = 3;
 const DIRECTORY_MODE = 0o700;
-const FILE_MODE = 0o600;
+/** So many bytes of tables are held against their checksums after any crash: that takes about half a second. */
+const CHECKED_BYTES = 256 * 1024 * 1024;
+/** A table that was changed so short a time ago, in milliseconds, may be another process's. */
+const IN_THE_MAKING = 10_000;
 
 /** The store's directory cannot be used; the message is for the person who starts the broker. */
 export class StoreOpenError extends Error {
@@ -48,18 +51,28 @@ export async function openLevel(
     return repair(directory, options, log, now);
   }
   const headless = await isHeadless(directory);
-  const missing = await missingFiles(directory);
-  for (const problem of missing)
+  const owner = await readOwner(directory);
+  const findings = await takeInventory(directory);
+  for (const problem of findings.problems)
     log.error("store_missing", `the message store in ${directory} is damaged, data is lost: ${problem}`);
+  const openings = 1 + (findings.closed ? 0 : (owner?.openings ?? 0));
+  const damaged = await suspectTables(directory, findings, owner, now);
+  if (damaged.length > 0) {
+    log.error(
+      "store_damaged",
+      `the message store in ${directory} is repaired: ${damaged.join(", ")} failed the checksum`,
+    );
+    return repair(directory, options, log, now);
+  }
   try {
     // LevelDB would begin an empty database in place of one whose CURRENT file is gone.
     if (headless) throw new Error("the file CURRENT is missing");
     const database = await LevelDatabase.open(directory, options);
-    await claim(directory);
+    await writeOwner(directory, openings);
     const dropped = await droppedLines(directory);
     for (const line of dropped)
       log.error("store_dropped", `the message store lost data: LevelDB says: ${line}`);
-    return { database, damaged: dropped.length + missing.length > 0 };
+    return { database, damaged: dropped.length + findings.problems.length > 0 };
   } catch (error) {
     if (!headless && !isDamage(error)) throw await refusal(directory, error);
     log.error(
@@ -73,7 +86,25 @@ export async function openLevel(
 /** Gives the directory up after the database was closed. */
 export async function releaseLevel(directory: string): Promise<void> {
   await writeInventory(directory).catch(() => undefined);
-  await rm(join(directory, OWNER_FILE), { force: true });
+  await removeOwner(directory);
+}
+
+/**
+ * Tables that fail their checksums: LevelDB would read them all the same, and might end the process over it. Looked at are
+ * those that have changed since they were left. After a crash that may be any, so all are; of a large store only if there has
+ * been a second crash since, because the first one need not have to do with it.
+ */
+async function suspectTables(
+  directory: string,
+  { closed, changedTables }: Findings,
+  owner: Owner | null,
+  now: number,
+): Promise<readonly string[]> {
+  if (changedTables.length === 0 || (owner !== null && isElsewhere(owner))) return [];
+  if (!closed && (owner?.openings ?? 0) < 2 && (await sizeOf(directory, changedTables)) > CHECKED_BYTES) {
+    return [];
+  }
+  return damagedTables(directory, changedTables, closed ? Number.POSITIVE_INFINITY : now - IN_THE_MAKING);
 }
 
 async function prepare(directory: string): Promise<void> {
@@ -109,19 +140,11 @@ async function refusal(directory: string, error: unknown): Promise<StoreOpenErro
       cause: error,
     });
   }
-  const owner = await readFile(join(directory, OWNER_FILE), "utf8").catch(() => "");
-  const pid = /^\d+/.exec(owner)?.[0];
+  const owner = await readOwner(directory);
   return new StoreOpenError(
-    `the message store in ${directory} is in use by another broker${pid === undefined ? "" : ` (process ${pid})`}: ` +
+    `the message store in ${directory} is in use by another broker${owner === null ? "" : ` (process ${owner.pid})`}: ` +
       "one data directory serves one process; stop that one or set another data directory",
     { cause: error },
-  );
-}
-
-/** Leaves our process id for the message that another process prints. The lock is LevelDB's: this may fail. */
-async function claim(directory: string): Promise<void> {
-  await writeFile(join(directory, OWNER_FILE), `${process.pid}\n`, { mode: FILE_MODE }).catch(
-    () => undefined,
   );
 }
 
@@ -149,9 +172,11 @@ async function repair(
       await cp(directory, aside, { recursive: true, mode: constants.COPYFILE_FICLONE });
       await chmod(aside, DIRECTORY_MODE);
     }
+    // Repairing reads all tables, and may end the process over a damaged one.
+    await mendTables(directory, log);
     await ClassicLevel.repair(directory);
     const database = await LevelDatabase.open(directory, options);
-    await claim(directory);
+    await writeOwner(directory, 1);
     log.warning(
       "store_repaired",
       `the message store in ${directory} was repaired, what could not be saved is lost; ` +
