@@ -1,3 +1,4 @@
+import type { Publisher } from "../mqtt/message.ts";
 import type { Publication } from "../mqtt/publication.ts";
 import {
   ENTRY_HEADER,
@@ -9,6 +10,7 @@ import {
   entrySize,
   entryTopicLength,
   writeEntryHeader,
+  writeUnsigned32,
 } from "../store/retained-page.ts";
 import { RecordArena } from "./record-arena.ts";
 
@@ -40,10 +42,18 @@ export class RecordView {
   expiresAt = 0;
 }
 
+function copyName(name: Buffer, target: Buffer, at: number): void {
+  if (name.length > SHORT_NAME) name.copy(target, at);
+  else for (let i = 0; i < name.length; i++) target[at + i] = name[i] ?? 0;
+}
+
 /** The retained messages themselves, each one record outside the JavaScript heap, known by its address. */
 export class RetainedRecords {
   private readonly arena = new RecordArena();
   private readonly view = new RecordView();
+  /** Who published last, and that client id in bytes: messages of one client come in a row. */
+  private publisher: Publisher | null = null;
+  private publisherBytes = Buffer.alloc(0);
 
   /** Bytes taken from the system. */
   get bytes(): number {
@@ -56,9 +66,14 @@ export class RetainedRecords {
       publication;
     const properties = propertyEnd - propertyStart;
     const payload = payloadEnd - payloadStart;
-    const publisher = publication.origin === null ? "" : publication.origin.clientId;
-    const publisherBytes = Buffer.byteLength(publisher);
-    const address = this.arena.allocate(HEADER + topic.bytes.length + properties + payload + publisherBytes);
+    const { origin } = publication;
+    if (origin !== this.publisher) {
+      this.publisher = origin;
+      this.publisherBytes = Buffer.from(origin === null ? "" : origin.clientId);
+    }
+    const publisher = this.publisherBytes;
+    const publisherLength = publisher.length;
+    const address = this.arena.allocate(HEADER + topic.bytes.length + properties + payload + publisherLength);
     const target = this.arena.buffer(address);
     const start = this.arena.offset(address) + PLACE_BYTES;
     const topicStart = start + ENTRY_HEADER;
@@ -68,17 +83,16 @@ export class RetainedRecords {
       start,
       publication.qos,
       bytes.length,
-      publisherBytes,
+      publisherLength,
       properties,
       payload,
       expiresAt,
     );
     const at = topicStart + bytes.length;
-    if (bytes.length > SHORT_NAME) bytes.copy(target, topicStart);
-    else for (let i = 0; i < bytes.length; i++) target[topicStart + i] = bytes[i] ?? 0;
+    copyName(bytes, target, topicStart);
     if (properties > 0) propertyBuffer.copy(target, at, propertyStart, propertyEnd);
     buffer.copy(target, at + properties, payloadStart, payloadEnd);
-    if (publisherBytes > 0) target.write(publisher, at + properties + payload);
+    copyName(publisher, target, at + properties + payload);
     return address;
   }
 
@@ -105,8 +119,8 @@ export class RetainedRecords {
   setPlace(address: number, place: number, index: number): void {
     const target = this.arena.buffer(address);
     const at = this.arena.offset(address);
-    target.writeUInt32LE(place, at);
-    target.writeUInt32LE(index, at + 4);
+    writeUnsigned32(target, at, place);
+    writeUnsigned32(target, at + 4, index);
   }
 
   placeOf(address: number): number {

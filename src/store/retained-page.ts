@@ -17,6 +17,7 @@ export const ENTRY_HEADER = 19;
 /** A page is closed when it would grow beyond this; one entry that is larger has a page of its own. */
 export const PAGE_BYTES = 64 * 1024;
 
+const TWO_32 = 0x1_0000_0000;
 const FORMAT = 1;
 const QOS_MASK = 3;
 const NUMBER_DIGITS = 12;
@@ -71,11 +72,25 @@ export function writeEntryHeader(
   expiresAt: number,
 ): void {
   target[at] = qos;
-  target.writeUInt16LE(topicLength, at + 1);
-  target.writeUInt16LE(publisherLength, at + 3);
-  target.writeUInt32LE(propertyLength, at + 5);
-  target.writeUInt32LE(payloadLength, at + 9);
-  target.writeUIntLE(expiresAt, at + 13, 6);
+  writeUnsigned16(target, at + 1, topicLength);
+  writeUnsigned16(target, at + 3, publisherLength);
+  writeUnsigned32(target, at + 5, propertyLength);
+  writeUnsigned32(target, at + 9, payloadLength);
+  writeUnsigned32(target, at + 13, expiresAt % TWO_32);
+  writeUnsigned16(target, at + 17, Math.floor(expiresAt / TWO_32));
+}
+
+function writeUnsigned16(target: Buffer, at: number, value: number): void {
+  target[at] = value;
+  target[at + 1] = value >>> 8;
+}
+
+/** Buffer's own methods check more than is needed here, which is what they spend most of their time with. */
+export function writeUnsigned32(target: Buffer, at: number, value: number): void {
+  target[at] = value;
+  target[at + 1] = value >>> 8;
+  target[at + 2] = value >>> 16;
+  target[at + 3] = value >>> 24;
 }
 
 export function entryQos(buffer: Buffer, at: number): number {
@@ -100,7 +115,7 @@ export function entryPayloadLength(buffer: Buffer, at: number): number {
 
 /** Epoch milliseconds, 0 for never. */
 export function entryExpiresAt(buffer: Buffer, at: number): number {
-  return unsigned32(buffer, at + 13) + ((buffer[at + 17] ?? 0) | ((buffer[at + 18] ?? 0) << 8)) * 2 ** 32;
+  return unsigned32(buffer, at + 13) + ((buffer[at + 17] ?? 0) | ((buffer[at + 18] ?? 0) << 8)) * TWO_32;
 }
 
 /** Bytes of the whole entry that begins there. */
