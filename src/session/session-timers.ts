@@ -30,7 +30,7 @@ export class SessionTimers implements Timed {
   readonly #session: DueSession;
   #deadline: number;
   #keepAlive = 0;
-  /** When it was last found to have been silent for too long. */
+  /** When it was last found to have been silent for too long, or to be late with CONNECT. */
   #suspectedAt = -1;
   #retryAt = 0;
   #resumeAt = 0;
@@ -81,7 +81,7 @@ export class SessionTimers implements Timed {
       this.#resumeAt = 0;
       this.#session.pauseOver();
     }
-    if (this.#deadline !== 0 && now >= this.#deadline) {
+    if (this.#deadline !== 0 && now >= this.#deadline && this.#isTooLate()) {
       this.#session.deadlinePassed();
       return;
     }
@@ -93,6 +93,15 @@ export class SessionTimers implements Timed {
       this.#retryAt = this.#session.retryDue(Math.floor(now / 1_000)) ? now + RETRY_LOOK : 0;
     }
     this.#schedule();
+  }
+
+  /** Whether the deadline has certainly passed: what a client has sent in time may wait in the kernel, as below. */
+  #isTooLate(): boolean {
+    const now = this.#wheel.time;
+    if (this.#keepAlive !== 0) return true;
+    if (this.#suspectedAt >= this.#deadline) return now > this.#suspectedAt;
+    this.#suspectedAt = now;
+    return false;
   }
 
   /**
