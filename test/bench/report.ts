@@ -28,6 +28,7 @@ function number(value: number | undefined, digits: number): string {
 
 const details: readonly (readonly [string, string, number])[] = [
   ["store_per_s", "store/s", 0],
+  ["first_store_per_s", "store/s at first", 0],
   ["kb_per_conn", "kB/connection", 2],
   ["subscribe_per_s", "subscribe/s", 0],
   ["rss_b_per_filter", "B/filter", 0],
