@@ -7,7 +7,7 @@ import type { Logger } from "../log/logger.ts";
 import { type Findings, takeInventory, writeInventory } from "./inventory.ts";
 import { LevelDatabase, type LevelOptions, levelCode, levelMessage } from "./level-database.ts";
 import { isElsewhere, type Owner, readOwner, removeOwner, writeOwner } from "./owner.ts";
-import { damagedTables, mendTables, sizeOf } from "./table-files.ts";
+import { damagedTables, mendTables, sizeOf, tablesIn } from "./table-files.ts";
 
 /** Copies of damaged stores are named so, beside the store; at most so many are kept, for they fill the disk. */
 const ASIDE = "msgstore.damaged-";
@@ -62,7 +62,7 @@ export async function openLevel(
       "store_damaged",
       `the message store in ${directory} is repaired: ${damaged.join(", ")} failed the checksum`,
     );
-    return repair(directory, options, log, now);
+    return repair(directory, options, log, now, damaged);
   }
   try {
     // LevelDB would begin an empty database in place of one whose CURRENT file is gone.
@@ -157,11 +157,13 @@ async function droppedLines(directory: string): Promise<string[]> {
     .map((line) => line.replace(/^\S+ \S+ /, ""));
 }
 
+/** `suspects`: the tables to be mended, all if it is not known. */
 async function repair(
   directory: string,
   options: LevelOptions,
   log: Logger,
   now: number,
+  suspects?: readonly string[],
 ): Promise<OpenedLevel> {
   const stamp = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, "");
   const aside = join(dirname(directory), `${ASIDE}${stamp}`);
@@ -173,7 +175,7 @@ async function repair(
       await chmod(aside, DIRECTORY_MODE);
     }
     // Repairing reads all tables, and may end the process over a damaged one.
-    await mendTables(directory, log);
+    await mendTables(directory, suspects ?? (await tablesIn(directory)), log);
     await ClassicLevel.repair(directory);
     const database = await LevelDatabase.open(directory, options);
     await writeOwner(directory, 1);

@@ -8,7 +8,7 @@ const MENDED = ".mended";
 const FILE_MODE = 0o600;
 
 /** All tables in a store's directory. */
-async function tablesIn(directory: string): Promise<string[]> {
+export async function tablesIn(directory: string): Promise<string[]> {
   return (await readdir(directory)).filter((name) => TABLE_FILE.test(name));
 }
 
@@ -37,9 +37,9 @@ export async function damagedTables(
   return damaged;
 }
 
-/** Takes damaged blocks out of the tables of a store that nobody has open, and tables away of which nothing is left. */
-export async function mendTables(directory: string, log: Logger): Promise<void> {
-  for (const name of await tablesIn(directory)) {
+/** Takes damaged blocks out of these tables of a store that nobody has open, and tables away of which nothing is left. */
+export async function mendTables(directory: string, names: readonly string[], log: Logger): Promise<void> {
+  for (const name of names) {
     const path = join(directory, name);
     const check = checkTable(await readFile(path));
     if (check.kind === "whole") continue;
