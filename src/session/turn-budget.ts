@@ -17,9 +17,9 @@ export interface Held {
 }
 
 /**
- * How much the publishes (and other small packets that are much work) of one turn of the event loop may be multiplied. Some kilobytes that one client sends can be
- * hundreds of megabytes for its receivers, and would be the work of seconds; with this others are served in between,
- * every fifty milliseconds or so. One for all sessions of a thread.
+ * How much the publishes of one turn of the event loop may be multiplied, and other small packets that are much work. Some
+ * kilobytes that one client sends can be hundreds of megabytes for its receivers, and would be the work of seconds; with
+ * this others are served in between, every fifty milliseconds or so. One for all sessions of a thread.
  */
 export class TurnBudget {
   #left = BUDGET;
