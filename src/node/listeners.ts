@@ -29,7 +29,7 @@ import { flappingRules, guardLimits, httpGuardLimits, protectionKeys } from "./p
 import type { NodeParts } from "./running-node.ts";
 import { SavedListeners } from "./saved-listeners.ts";
 import type { Current } from "./session-settings.ts";
-import { neighbours, servedBy, sharesPort } from "./shared-addresses.ts";
+import { servedBy, sharesPort } from "./shared-addresses.ts";
 import { StartError } from "./start-error.ts";
 
 /** How long clients get to take the last bytes when the node stops, milliseconds. */
@@ -134,15 +134,15 @@ export class Listeners {
       }
     }
     // Those for HTTP first: nobody speaks MQTT to a broker that then ends because a port of theirs is taken.
-    const inOrder = [
-      ...this.#entries.filter(({ rules }) => rules === null),
-      ...this.#entries.filter(({ rules }) => rules !== null),
-    ];
-    for (const entry of problems.length > 0 ? [] : inOrder) {
-      try {
-        await this.#listen(entry);
-      } catch (error) {
-        problems.push(...problemsOf(entry.configuration, error, configured));
+    for (const speaksMqtt of [false, true]) {
+      if (problems.length > 0) break;
+      for (const entry of this.#entries) {
+        if ((entry.rules !== null) !== speaksMqtt) continue;
+        try {
+          await this.#listen(entry);
+        } catch (error) {
+          problems.push(...problemsOf(entry.configuration, error));
+        }
       }
     }
     if (problems.length > 0) {
@@ -305,18 +305,12 @@ export class Listeners {
 }
 
 /** Why a listener cannot be opened, a line each. */
-function problemsOf(
-  listener: ListenerConfiguration,
-  error: unknown,
-  all: readonly ListenerConfiguration[] = [],
-): readonly string[] {
+function problemsOf(listener: ListenerConfiguration, error: unknown): readonly string[] {
   const { kind, name, address } = listener;
   const which = `error: listener.${kind}.${name}`;
   if (error instanceof TlsError) return error.lines.map((line) => `${which}: ${line}`);
   const where = address.kind === "ip" ? `${address.host}:${address.port}` : address.path;
-  const others = neighbours(listener, all).map((other) => `listener.${other.kind}.${other.name}`);
-  const hint = others.length === 0 ? "" : `; ${others.join(", ")} of this configuration is there too`;
-  return [`${which} cannot listen on ${where}: ${reasonOf(error)}${hint}`];
+  return [`${which} cannot listen on ${where}: ${reasonOf(error)}`];
 }
 
 function addressText(address: Address): string {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { resolveListeners } from "../config/listeners.ts";
 import { load } from "../config/load-test-support.ts";
-import { neighbours, servedBy } from "./shared-addresses.ts";
+import { collide, servedBy } from "./shared-addresses.ts";
 
 test("HTTP listeners with one address and the same options are one", (context) => {
   const all = resolveListeners(
@@ -40,7 +40,9 @@ test("HTTP listeners with one address and the same options are one", (context) =
   ]);
   const near = (kind: string, name: string) => {
     const one = all.find((listener) => listener.kind === kind && listener.name === name);
-    return one === undefined ? [] : neighbours(one, all).map((other) => `${other.kind} ${other.name}`);
+    assert.ok(one !== undefined);
+    const others = all.filter((other) => other !== one && collide(one.address, other.address));
+    return others.map((other) => `${other.kind} ${other.name}`);
   };
   assert.deepEqual(near("tcp", "b"), ["tcp a"]);
   assert.deepEqual(near("https", "default"), ["http all", "http default"]);

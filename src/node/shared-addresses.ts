@@ -1,7 +1,8 @@
 import type { ListenerConfiguration } from "../config/listeners.ts";
 import type { Address } from "../config/type/address.ts";
 
-const WILDCARDS: readonly string[] = ["0.0.0.0", "::"];
+/** Addresses that mean all of the machine's. */
+export const WILDCARDS: readonly string[] = ["0.0.0.0", "::"];
 
 /** [::] takes IPv4 too, unless a listener of its own has the same port there. */
 export function sharesPort(address: Address, all: readonly ListenerConfiguration[]): boolean {
@@ -31,15 +32,12 @@ export function servedBy(
   );
 }
 
-/** Listeners of the configuration on the same address and port, or on that port of all addresses. */
-export function neighbours(
-  one: ListenerConfiguration,
-  all: readonly ListenerConfiguration[],
-): readonly ListenerConfiguration[] {
-  return all.filter(
-    (other) =>
-      other !== one && (covers(other.address, one.address, true) || covers(one.address, other.address, true)),
-  );
+/**
+ * Whether only one of two listeners can be opened: they have one address and port, or one of them has that port on all
+ * addresses.
+ */
+export function collide(one: Address, other: Address): boolean {
+  return covers(one, other, true) || covers(other, one, true);
 }
 
 function covers(wide: Address, narrow: Address, equalToo: boolean): boolean {

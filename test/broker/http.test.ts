@@ -319,13 +319,6 @@ test("listeners of one port", { skip: oursOnly }, async () => {
   await broker.logged(/is ready/);
   assert.equal((await ask(port, "/metrics")).status, 200);
   await broker.logged(/listener\.http\.default is not opened: listener\.http\.metrics has its address/);
-  assert.equal(await broker.stop(), 0);
-  await assert.rejects(
-    startBroker({ configuration: { ...shared, "listener.http.default.http_modules": "vmq_health_http" } }),
-    new RegExp(
-      `listener\\.http\\.\\w+ cannot listen on [\\d.]+:${port}: .*EADDRINUSE.*; listener\\.http\\.\\w+ of this configuration is there too`,
-    ),
-  );
 });
 
 test("an idle connection does not hold up the end of the broker", { skip: oursOnly }, async () => {

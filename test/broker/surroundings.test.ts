@@ -110,6 +110,27 @@ test("two listeners on one address and port", options, async () => {
   assert.match(check, expected);
 });
 
+test("two listeners on one port, one of them on all addresses", options, async () => {
+  const lines = [
+    "listener.tcp.a = 127.0.0.1:1883",
+    "listener.ws.all = 0.0.0.0:1883",
+    "listener.http.default = 0.0.0.0:8888",
+    "listener.http.health = 127.0.0.1:8888",
+    "listener.http.health.http_modules = vmq_health_http",
+  ];
+  const { start, check } = await refused(lines);
+  for (const text of [start, check]) {
+    assert.match(
+      text,
+      /:2: listener\.ws\.all = 0\.0\.0\.0:1883: listener\.tcp\.a \(\S+:1\) has this port on 127\.0\.0\.1 already\n/,
+    );
+    assert.match(
+      text,
+      /:4: listener\.http\.health = 127\.0\.0\.1:8888: listener\.http\.default \(\S+:3\) has this port on all addresses already\n/,
+    );
+  }
+});
+
 test("directories in which nothing can be made, and files in their place", {
   skip: oursOnly || (existsSync("/proc/self") ? false : "needs /proc"),
 }, async () => {

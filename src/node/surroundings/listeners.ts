@@ -4,7 +4,7 @@ import { attributeKey, type ListenerConfiguration, resolveListeners } from "../.
 import { formatPlace } from "../../config/problem.ts";
 import { listenerStatus } from "../../config/schema/listener/kind.ts";
 import type { Address } from "../../config/type/address.ts";
-import { servedBy } from "../shared-addresses.ts";
+import { collide, servedBy, WILDCARDS } from "../shared-addresses.ts";
 import { type Finding, problemAt } from "./finding.ts";
 
 /** Any keys do: nothing is encrypted with them. */
@@ -18,7 +18,7 @@ export async function inspectListeners(configuration: Configuration): Promise<re
   const opened = listeners.filter((listener) => servedBy(listener, listeners) === undefined);
   const findings: Finding[] = [];
   for (const [index, listener] of opened.entries()) {
-    const taken = opened.slice(0, index).find((other) => sameAddress(other.address, listener.address));
+    const taken = opened.slice(0, index).find((other) => collide(other.address, listener.address));
     if (taken !== undefined) findings.push(onOneAddress(configuration, listener, taken));
   }
   for (const listener of opened) {
@@ -26,11 +26,6 @@ export async function inspectListeners(configuration: Configuration): Promise<re
       findings.push(...(await inspectTls(configuration, listener)));
   }
   return findings;
-}
-
-function sameAddress(one: Address, other: Address): boolean {
-  if (one.kind === "unix") return other.kind === "unix" && other.path === one.path;
-  return other.kind === "ip" && one.port !== 0 && other.port === one.port && other.host === one.host;
 }
 
 function keyOf({ kind, name }: ListenerConfiguration): string {
@@ -44,9 +39,15 @@ function onOneAddress(
 ): Finding {
   const place = configuration.setting(keyOf(other))?.place;
   const where = place === undefined ? "" : ` (${formatPlace(place)})`;
-  const what = listener.address.kind === "ip" ? "address and port" : "path";
-  const problem = `${keyOf(other)}${where} has this ${what} already`;
+  const problem = `${keyOf(other)}${where} has ${shared(listener.address, other.address)} already`;
   return { problem: problemAt(configuration, keyOf(listener), undefined, problem), forbidden: false };
+}
+
+/** What two listeners cannot both have. */
+function shared(one: Address, other: Address): string {
+  if (one.kind === "unix" || other.kind === "unix") return "this path";
+  if (one.host === other.host) return "this address and port";
+  return WILDCARDS.includes(other.host) ? "this port on all addresses" : `this port on ${other.host}`;
 }
 
 async function inspectTls(
