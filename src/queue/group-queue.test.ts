@@ -45,10 +45,11 @@ function world(context = testContext(), backlog = newQueue(context)): World {
   return Object.assign(made, { group });
 }
 
-function publish(group: SharedGroup, payload: string, qos = 1): void {
+function publish(group: SharedGroup, payload: string, qos = 1, expiry = -1): void {
   publication.fromMessage(message(payload), 0);
   publication.qos = qos;
   publication.copy = null;
+  publication.expiryInterval = expiry;
   group.deliver(publication, GROUP_OPTIONS);
 }
 
@@ -113,6 +114,48 @@ test("a member that is full refuses, and is served again when it has room: nothi
   assert.deepEqual(got, names);
   assert.deepEqual([group.waiting, backlog.waiting, backlog.inflight], [0, 0, 0]);
   assert.deepEqual([member.waiting, member.inflight, context.store.uncommittedBytes], [0, 0, 0]);
+});
+
+test("an expiry interval of 0: it goes to a member with room, and waits for nobody", async () => {
+  const made = world();
+  const { group, context } = made;
+  const [busy, free] = [join(made), join(made)];
+  const full = online(group, busy, 1);
+  publish(group, "a", 1, 0);
+  const empty = online(group, free, 1);
+  publish(group, "b", 1, 0);
+  assert.deepEqual([full.take(), empty.take()], [["1#1 a"], ["1#1 b"]]);
+  publish(group, "c", 1, 0);
+  assert.deepEqual(context.events.dropped, ["c expired"]);
+  offline(group, busy);
+  offline(group, free);
+  publish(group, "d", 1, 0);
+  assert.deepEqual(context.events.dropped, ["c expired", "d expired"]);
+  await context.store.settle();
+  assert.equal(group.waiting, 0);
+  for (const { id } of [busy, free]) assert.equal(context.store.disk.live(id).length, 1);
+});
+
+test("what has expired goes to no other member: neither when it was refused before, nor when a session ends", async () => {
+  const made = world();
+  const { group, context, backlog } = made;
+  const member = join(made, { ...UNLIMITED, maxOnlineMessages: 1 });
+  for (const name of ["a", "b", "c"]) publish(group, name, 1, 5);
+  await context.store.settle();
+  const receiver = online(group, member, 1);
+  await context.store.settle();
+  assert.deepEqual(receiver.take(), ["1#1 a"]);
+  context.clock.advance(5_000);
+  const other = join(made);
+  const got = online(group, other);
+  await context.store.settle();
+  assert.deepEqual([got.take(), group.waiting, backlog.inflight], [[], 0, 0]);
+  assert.deepEqual(context.events.dropped, ["c expired"]);
+  group.remove(member);
+  await member.end();
+  await context.store.settle();
+  assert.deepEqual(got.take(), []);
+  assert.deepEqual(context.events.dropped, ["c expired", "a expired", "b expired"]);
 });
 
 test("two members share what waits; one that says at once that it has room does not disturb the draining", async () => {

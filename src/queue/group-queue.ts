@@ -54,6 +54,8 @@ export class GroupQueue implements GroupBacklog, Receiver {
 
   /** The queue's side: a refused message stays first in line, as one in flight, until the next drain. */
   send(message: Message): boolean {
+    // Refused once, it counts as sent in the queue; but no member has got it.
+    if (this.#queue.expired(message)) return false;
     const draining = this.#draining;
     // A member that takes it may say at once that it has room for more.
     this.#draining = true;

@@ -34,6 +34,8 @@ export class QueueState {
   releasing = 0;
   waiting = 0;
   sentBelow: number;
+  /** What is below was taken to be sent at once: its delivery has begun, and time does not matter any more. */
+  begunBelow = 0;
   stored = 0;
   durableEnd: number;
   collectedEnd: number;

@@ -10,6 +10,7 @@ import {
   publish,
   publishAll,
   RecordingReceiver,
+  Settlements,
   sentPayloads,
   testContext,
   UNLIMITED,
@@ -206,6 +207,63 @@ test("expired messages are not sent, those sent before are", async () => {
   assert.deepEqual(context.events.dropped, ["late expired"]);
   assert.equal(context.counters.value(Metric.queue_message_expired), 1);
   assert.equal(queue.waiting, 0);
+});
+
+test("an expiry interval of 0: delivered by every QoS if that can begin at once, else not kept", async () => {
+  for (const persistent of [true, false]) {
+    for (const qos of [0, 1, 2]) {
+      const context = testContext();
+      const { store, clock, events } = context;
+      const queue = newQueue(context, UNLIMITED, persistent);
+      const receiver = connect(queue, 2);
+      publish(queue, "first", qos, null, 0, { expiry: 0 });
+      publish(queue, "second", qos, null, 0, { expiry: 0 });
+      // QoS 2 leaves when it is durable, however long that takes.
+      clock.advance(10);
+      store.commit();
+      const what = `QoS ${qos}, ${persistent ? "persistent" : "clean"}`;
+      const ids = qos === 0 ? ["", ""] : ["#1", "#2"];
+      assert.deepEqual(receiver.take(), [`${qos}${ids[0]} first`, `${qos}${ids[1]} second`], what);
+      assert.deepEqual(events.dropped, [], what);
+      if (qos === 0) continue;
+
+      const settlements = new Settlements();
+      publish(queue, "no room", qos, settlements, 1, { expiry: 0 });
+      assert.deepEqual(events.dropped, ["no room expired"], what);
+      receiver.writable = false;
+      queue.onPuback(1);
+      queue.onPubrec(1, 0);
+      store.commit();
+      queue.onPubcomp(1);
+      publish(queue, "congested", qos, settlements, 1, { expiry: 0 });
+      queue.detach();
+      publish(queue, "offline", qos, settlements, 1, { expiry: 0 });
+      assert.deepEqual(events.dropped.slice(1), ["congested expired", "offline expired"], what);
+      assert.deepEqual(settlements.tickets, [], what);
+      assert.equal(context.counters.value(Metric.queue_message_expired), 3, what);
+      assert.deepEqual([queue.waiting, events.offline], [0, []], what);
+      if (!persistent) continue;
+      await store.settle();
+      assert.equal(store.disk.live(queue.id).length, 1, what);
+      assert.deepEqual(connect(queue).take(), [`${qos}#2 second dup`], what);
+    }
+  }
+});
+
+test("an expiry interval of 0: what waited for the disk when the connection went is not kept", async () => {
+  const context = testContext();
+  const { store, clock, events } = context;
+  const queue = newQueue(context);
+  const receiver = connect(queue);
+  publish(queue, "a", 2, null, 0, { expiry: 0 });
+  queue.detach();
+  clock.advance(1);
+  store.commit();
+  const again = connect(queue);
+  await store.settle();
+  assert.deepEqual([...receiver.take(), ...again.take()], []);
+  assert.deepEqual(events.dropped, ["a expired"]);
+  assert.deepEqual(store.disk.live(queue.id), []);
 });
 
 test("retained messages come a few at a time, as the window drains, with their marks", () => {

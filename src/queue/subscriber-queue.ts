@@ -3,7 +3,7 @@ import type { Message } from "../mqtt/message.ts";
 import type { Publication } from "../mqtt/publication.ts";
 import type { Destination, SubscriptionOptions } from "../routing/destination.ts";
 import type { GroupMember, SharedGroup } from "../routing/shared-group.ts";
-import { giveBack, giveBackStored } from "./ending.ts";
+import { giveBack, giveBackStored, REDELIVERED } from "./ending.ts";
 import { DONE, NO_ENTRIES, QOS_MASK, RELEASE_DURABLE, RELEASED, RETAIN, SENT } from "./entry-ring.ts";
 import { LimitedEntries } from "./limited-entries.ts";
 import { ASLEEP, IDS } from "./queue-state.ts";
@@ -70,6 +70,7 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
     if (receiver === null && (qos === 0 || !this.persistent)) return false;
     const limit = receiver === null ? this.limits.maxOfflineMessages : this.limits.maxOnlineMessages;
     if (limit >= 0 && this.waiting >= limit) return false;
+    if (qos !== 0 && publication.expiryInterval === 0 && !this.#roomAtOnce(receiver)) return false;
     return this.accept(
       publication,
       qos,
@@ -108,11 +109,17 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
       return this.#keepQos0(publication, retain, identifier);
     }
     const limit = receiver === null ? this.limits.maxOfflineMessages : this.limits.maxOnlineMessages;
+    const begins = publication.expiryInterval === 0;
+    if (begins && !this.#roomAtOnce(receiver)) {
+      this.dropped(publication.message(this.context.clock), "expired");
+      return false;
+    }
     if (limit >= 0 && this.waiting >= limit && !this.makeRoom(publication, limit)) return false;
     const message = publication.message(this.context.clock);
     const identifiers = identifier === 0 ? null : [identifier];
     const extra = identifiers === null && group === null ? null : { identifiers, group };
     this.append(message, retain ? qos | RETAIN : qos, extra);
+    if (begins) this.state.begunBelow = this.state.tail;
     counters.increment(Metric.queue_message_in);
     if (receiver !== null) {
       this.pump();
@@ -163,6 +170,7 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
     const { state } = this;
     if (state !== ASLEEP) {
       if (state.cursor > state.sentBelow) state.sentBelow = state.cursor;
+      state.begunBelow = 0;
       this.disarrange();
       if (state.ring.length === 0) state.ring = NO_ENTRIES;
     }
@@ -187,11 +195,14 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
       state.waiting = 0;
       state.inflight = 0;
       const sentBelow = Math.max(state.cursor, state.sentBelow);
-      giveBack(state.ring, sentBelow - state.doneBelow, this.context.store);
+      const redeliver = (group: SharedGroup, message: Message) => this.#redeliver(group, message);
+      giveBack(state.ring, sentBelow - state.doneBelow, this.context.store, redeliver);
       if (this.waker !== null && state.hasGap) {
-        await giveBackStored(this.id, state, this.context, () => this.touch());
+        await giveBackStored(this.id, state, this.context, redeliver, () => this.touch());
       }
-      if (state.fresh !== null) giveBack(state.fresh, sentBelow - state.gapEnd, this.context.store);
+      if (state.fresh !== null) {
+        giveBack(state.fresh, sentBelow - state.gapEnd, this.context.store, redeliver);
+      }
     }
     this.removable = true;
     if (this.id !== 0) this.touch();
@@ -231,6 +242,13 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
     own.inflight--;
     if ((state & RELEASED) !== 0) own.releasing--;
     this.finish(slot);
+  }
+
+  /** Counts and tells a message that has expired before anybody could take it; true when it has. */
+  expired(message: Message): boolean {
+    if (message.expiresAt === 0 || message.expiresAt > this.context.clock.now()) return false;
+    this.dropped(message, "expired");
+    return true;
   }
 
   /** PUBREC: PUBREL follows when that is durable [MQTT-4.3.3-4]; a reason of 0x80 or more ends the exchange. */
@@ -306,6 +324,10 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
     this.pump();
   }
 
+  #redeliver(group: SharedGroup, message: Message): void {
+    if (!this.expired(message)) group.redeliver(message, REDELIVERED);
+  }
+
   #send(receiver: Receiver): void {
     while (receiver.writable && this.receiver === receiver) {
       if (this.#qos0 !== null) this.#sendQos0(receiver);
@@ -319,6 +341,16 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
         return;
       } else if (this.#answers === null || !this.#pullRetained(this.#answers, receiver)) return;
     }
+  }
+
+  /**
+   * Whether a message that comes now can be sent at once. One with a Message Expiry Interval of 0 is delivered only
+   * then: its delivery has begun before the interval has passed [MQTT-3.3.2-5].
+   */
+  #roomAtOnce(receiver: Receiver | null): boolean {
+    if (receiver?.writable !== true) return false;
+    const { state } = this;
+    return state.inflight + state.waiting < receiver.window && state.tail - state.doneBelow < IDS;
   }
 
   #keepQos0(publication: Publication, retain: boolean, identifier: number): boolean {
@@ -388,7 +420,12 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
       return true;
     }
     const resent = own.cursor < own.sentBelow;
-    if (message.expiresAt !== 0 && !resent && message.expiresAt <= this.context.clock.now()) {
+    if (
+      message.expiresAt !== 0 &&
+      !resent &&
+      own.cursor >= own.begunBelow &&
+      message.expiresAt <= this.context.clock.now()
+    ) {
       this.dropped(message, "expired");
       this.#drop(own.cursor);
       return true;

@@ -327,6 +327,17 @@ describe("RetainedStore", () => {
     assert.equal((await again.stores.load()).loaded, 3);
   });
 
+  it("does not keep a message with an expiry interval of 0; the one before has been replaced all the same", async () => {
+    const bench = new Bench();
+    bench.set("a", "before");
+    bench.commit();
+    assert.notEqual(bench.set("a", "now", { expiryInterval: 0 }), null);
+    assert.deepEqual([bench.read("#"), bench.retained.count], [[], 0]);
+    bench.commit();
+    const restarted = new Bench(bench.store.table);
+    assert.equal((await restarted.stores.load()).loaded, 0);
+  });
+
   it("sweeps by the timer wheel until everything expired is gone", () => {
     const bench = new Bench();
     const wheel = new TimerWheel(bench.clock, 100, (error) => {

@@ -117,7 +117,8 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     const { topic } = publication;
     const payload = publication.payloadEnd - publication.payloadStart;
     let previous = NONE;
-    if (payload === 0) {
+    // With an interval of 0 it replaces the message there is, and has expired already.
+    if (payload === 0 || publication.expiryInterval === 0) {
       previous = this.tree.delete(topic);
     } else {
       const expires = publication.expiryInterval >= 0;

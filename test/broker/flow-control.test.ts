@@ -291,6 +291,34 @@ describe("flow control", () => {
     await subscriber.expectNothing();
   });
 
+  test("MQTT 5: an expiry interval of 0 reaches who is there, at every QoS, and nobody later [MQTT-3.3.2-5]", {
+    skip: oursOnly,
+  }, async () => {
+    const topic = suite.name();
+    const lasting = { version: 5, clean: false, properties: { sessionExpiryInterval: 60 } } as const;
+    const present = await suite.connect({ ...lasting, clientId: suite.name("c") });
+    const absent = { ...lasting, clientId: suite.name("c") };
+    const away = await suite.connect(absent);
+    for (const client of [present, away]) await client.subscribe(topic, 2);
+    await away.disconnect();
+    const publisher = await suite.connect({ version: 5 });
+    for (const qos of [0, 1, 2] as const) {
+      await publisher.publish(topic, `${qos}`, {
+        qos,
+        retain: true,
+        properties: { messageExpiryInterval: 0 },
+      });
+      const { properties } = await present.receive({ payload: `${qos}`, qos });
+      assert.deepEqual(properties, { messageExpiryInterval: 0 });
+    }
+    await publisher.publish(topic, "ever", { qos: 1 });
+    const back = await suite.connect(absent);
+    await back.receive({ payload: "ever" });
+    const late = await suite.connect({ version: 5 });
+    await late.subscribe(topic, 2);
+    await late.expectNothing();
+  });
+
   test("MQTT 5: a PUBREC with an error makes room in the broker's receive maximum [MQTT-3.3.4-7]", {
     skip: oursOnly,
   }, async () => {
