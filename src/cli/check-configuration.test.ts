@@ -29,7 +29,7 @@ test("warnings about options come with the answer", async (context) => {
 });
 
 test("every error is told, and then their number", async (context) => {
-  const { request: asked } = request(context, "retry_interval = x\nfoo_bar = 1");
+  const { request: asked } = request(context, "plugins.vmq_acl = off\nretry_interval = x\nfoo_bar = 1");
   const { exitCode, stdout, stderr } = await checkConfiguration(asked, undefined);
   assert.equal(exitCode, 1);
   assert.equal(stdout, "");

@@ -1,10 +1,11 @@
 import { type CommandOutput, errorLines, reportLines } from "../config/commands.ts";
 import { type LoadRequest, loadConfiguration } from "../config/load.ts";
 import { formatProblem } from "../config/problem.ts";
+import { certainOnes } from "../node/surroundings/certain.ts";
 import { inspectRoom } from "../node/surroundings/directories.ts";
 import type { Finding } from "../node/surroundings/finding.ts";
 import { inspectPlugins, inspectRuleFiles } from "../node/surroundings/plugins.ts";
-import { inspectSurroundings } from "../node/surroundings/surroundings.ts";
+import { allErrors, inspectSurroundings } from "../node/surroundings/surroundings.ts";
 
 /**
  * `vernemq chkconfig`: says that the configuration is right, or everything that is wrong with it and with the files and
@@ -16,14 +17,15 @@ export async function checkConfiguration(
   owner: string | undefined,
 ): Promise<CommandOutput> {
   const loaded = loadConfiguration(request);
-  const lines = [...reportLines(loaded)];
-  if (!loaded.ok) return output(1, "", lines);
-  const errors = await inspectSurroundings(loaded.configuration);
-  const doubts = [
-    ...inspectPlugins(loaded.configuration),
-    ...inspectRuleFiles(loaded.configuration),
-    ...inspectRoom(loaded.configuration),
+  const lines = loaded.ok ? [...reportLines(loaded)] : [];
+  const errors = await inspectSurroundings(loaded);
+  const configuration = loaded.ok ? loaded.configuration : loaded.remainder;
+  const doubtful = [
+    ...inspectPlugins(configuration),
+    ...inspectRuleFiles(configuration),
+    ...inspectRoom(configuration),
   ];
+  const doubts = loaded.ok ? doubtful : certainOnes(doubtful, configuration, loaded.doubts);
   const isHidden = ({ forbidden }: Finding): boolean => forbidden && owner !== undefined;
   for (const found of doubts) if (!isHidden(found)) lines.push(`warning: ${formatProblem(found.problem)}`);
   for (const { problem } of [...errors, ...doubts].filter(isHidden))
@@ -33,7 +35,10 @@ export async function checkConfiguration(
       `warning: the broker runs as ${owner}: what that user may read and write could not be checked; for that, run this as root or as ${owner}`,
     );
   }
-  const certain = errors.filter((found) => !isHidden(found)).map(({ problem }) => problem);
+  const certain = allErrors(
+    loaded,
+    errors.filter((found) => !isHidden(found)),
+  );
   if (certain.length > 0) return output(1, "", [...lines, ...errorLines(certain)]);
   return output(0, "config is OK\n", lines);
 }

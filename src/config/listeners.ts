@@ -276,9 +276,17 @@ export function attributeKey(
   { kind, name }: Pick<ListenerConfiguration, "kind" | "name">,
   attribute: string,
 ): string {
+  const keys = attributeKeys({ kind, name }, attribute);
+  return keys.find((key) => configuration.setting(key) !== undefined) ?? joinKey(["listener", kind, name]);
+}
+
+/** The keys that may set an attribute of a listener, the nearest one first. */
+export function attributeKeys(
+  { kind, name }: Pick<ListenerConfiguration, "kind" | "name">,
+  attribute: string,
+): readonly string[] {
   const listener = joinKey(["listener", kind, name]);
-  const keys = [`${listener}.${attribute}`, `listener.${kind}.${attribute}`, `listener.${attribute}`];
-  return keys.find((key) => configuration.setting(key) !== undefined) ?? listener;
+  return [`${listener}.${attribute}`, `listener.${kind}.${attribute}`, `listener.${attribute}`];
 }
 
 /** The names that any option of a kind of listener uses. */

@@ -1,10 +1,13 @@
 import { resolve } from "node:path";
 import { Configuration, type Setting } from "./configuration.ts";
 import { type Directories, resolvePath } from "./directories.ts";
+import { Doubts, NO_DOUBTS } from "./doubts.ts";
+import { joinKey } from "./key.ts";
 import { findKey, formerName, type KnownKey, nearestKeys } from "./key-index.ts";
 import type { Overlay } from "./overlay.ts";
 import { pluginSettings } from "./plugin-settings.ts";
 import { formatPlace, type Problem } from "./problem.ts";
+import { inOrder } from "./problem-order.ts";
 import { readFiles, type WrittenSetting } from "./reader/files.ts";
 import { surprise } from "./reader/misread.ts";
 import { type Sources, substitute } from "./reader/substitution.ts";
@@ -29,9 +32,24 @@ export interface LoadRequest {
 }
 
 /** A configuration, or everything that is wrong with it. */
-export type LoadResult =
-  | { readonly ok: true; readonly configuration: Configuration; readonly warnings: readonly Warning[] }
-  | { readonly ok: false; readonly errors: readonly Problem[] };
+export type LoadResult = Loaded | Refused;
+
+interface Loaded {
+  readonly ok: true;
+  readonly configuration: Configuration;
+  readonly warnings: readonly Warning[];
+  /** The files with settings or errors, in the order in which they were read. */
+  readonly files: readonly string[];
+}
+
+interface Refused {
+  readonly ok: false;
+  readonly errors: readonly Problem[];
+  /** The configuration without the settings that are wrong: to look at what it names, not to work with. */
+  readonly remainder: Configuration;
+  readonly doubts: Doubts;
+  readonly files: readonly string[];
+}
 
 interface KnownSetting extends WrittenSetting {
   readonly known: KnownKey;
@@ -61,13 +79,22 @@ export function loadConfiguration(request: LoadRequest): LoadResult {
   }
   const directories = effectiveDirectories(request, texts.get("platform_data_dir")?.text);
   const context: ValueContext = { resolvePath: (path) => resolvePath(path, directories) };
-  errors.push(...invalidValues(texts, context), ...missingPartners(texts), ...syslogProblems(texts));
-  if (errors.length > 0) return { ok: false, errors: inOrder(errors, written) };
+  const invalid = invalidValues(texts, context);
+  errors.push(...invalid);
+  const wrong = errors.length === 0 ? NO_DOUBTS : new Doubts(errors);
+  errors.push(...missingPartners(texts, wrong), ...syslogProblems(texts, wrong));
+  for (const { key } of invalid) if (key !== undefined) texts.delete(key);
   const own = request.given?.data === undefined ? texts.get("platform_data_dir") : undefined;
   texts.set("platform_data_dir", { ...own, text: directories.data });
   const configuration = new Configuration(confFile, directories, texts);
-  const chains = chainProblems(configuration);
-  if (chains.length > 0) return { ok: false, errors: inOrder(chains, written) };
+  errors.push(...chainProblems(configuration, wrong));
+  const order = [
+    ...new Set([...files.settings, ...files.problems].flatMap(({ place }) => place?.file ?? [])),
+  ];
+  if (errors.length > 0) {
+    const doubts = new Doubts(errors);
+    return { ok: false, errors: inOrder(errors, order), remainder: configuration, doubts, files: order };
+  }
   const cut = [...last.values()].flatMap((setting) => (setting.cut === true ? [aboutCut(setting)] : []));
   const warnings = [
     ...(overlay?.warnings ?? []),
@@ -76,7 +103,7 @@ export function loadConfiguration(request: LoadRequest): LoadResult {
     ...[...last.values()].flatMap(aboutSurprise),
     ...warningsAbout(configuration),
   ];
-  return { ok: true, configuration, warnings };
+  return { ok: true, configuration, warnings, files: order };
 }
 
 /** A topic such as `a/#` loses its end without quotes. */
@@ -180,20 +207,21 @@ function misspelt({ key, pattern }: KnownKey): readonly string[] {
 }
 
 /** Keys that are of no use without another one. */
-function missingPartners(texts: ReadonlyMap<string, Setting>): readonly Problem[] {
+function missingPartners(texts: ReadonlyMap<string, Setting>, wrong: Doubts): readonly Problem[] {
   const problems: Problem[] = [];
   for (const [key, { place }] of texts) {
     const match = /^(vmq_webhooks\..+)\.(hook|endpoint)$/.exec(key);
     if (match === null) continue;
     const partner = `${match[1]}.${match[2] === "hook" ? "endpoint" : "hook"}`;
-    if (!texts.has(partner))
+    if (!texts.has(partner) && !wrong.about(partner))
       problems.push({ ...(place && { place }), key, problem: `${partner} is missing` });
   }
   return problems;
 }
 
 /** Plugins in the chains of listeners that are not enabled. */
-function chainProblems(configuration: Configuration): readonly Problem[] {
+function chainProblems(configuration: Configuration, wrong: Doubts): readonly Problem[] {
+  if (wrong.everything) return [];
   const enabled = new Set(
     pluginSettings(configuration)
       .filter((plugin) => plugin.enabled)
@@ -204,7 +232,9 @@ function chainProblems(configuration: Configuration): readonly Problem[] {
     const setting = configuration.setting(key);
     if (setting === undefined || !/\.\$name\.authz?_plugins$/.test(pattern)) continue;
     const chain = wordList.parse(setting.text, configuration.context);
-    const missing = chain.ok ? chain.value.filter((name) => !enabled.has(name)) : [];
+    const missing = chain.ok
+      ? chain.value.filter((name) => !enabled.has(name) && !wrong.about(joinKey(["plugins", name])))
+      : [];
     for (const name of missing) {
       problems.push({
         ...(setting.place && { place: setting.place }),
@@ -216,14 +246,4 @@ function chainProblems(configuration: Configuration): readonly Problem[] {
     }
   }
   return problems;
-}
-
-/** The problems in the order in which the files were read; what no file says comes last. */
-function inOrder(problems: readonly Problem[], written: readonly WrittenSetting[]): readonly Problem[] {
-  const files = [...new Set(written.map(({ place }) => place.file))];
-  const rank = ({ place }: Problem): readonly [number, number] => {
-    if (place === undefined) return [-1, 0];
-    return [place.source === undefined ? files.indexOf(place.file) : files.length, place.line];
-  };
-  return problems.toSorted((a, b) => rank(a)[0] - rank(b)[0] || rank(a)[1] - rank(b)[1]);
 }

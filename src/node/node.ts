@@ -1,6 +1,6 @@
 import { systemClock } from "../clock/clock.ts";
 import { TimerWheel } from "../clock/timer-wheel.ts";
-import { errorLines, reportLines } from "../config/commands.ts";
+import { errorLines } from "../config/commands.ts";
 import type { LoadRequest } from "../config/load.ts";
 import { runtimeSettings } from "../config/runtime-settings.ts";
 import { VERSION } from "../config/version.ts";
@@ -33,7 +33,7 @@ import { sessionDirectory } from "./session-directory.ts";
 import { sessionSettings } from "./session-settings.ts";
 import { StartError } from "./start-error.ts";
 import { storeOptions } from "./store-options.ts";
-import { inspectSurroundings } from "./surroundings/surroundings.ts";
+import { allErrors, inspectSurroundings } from "./surroundings/surroundings.ts";
 import { Systree } from "./systree.ts";
 import { certificateSeconds, tlsView } from "./tls-directory.ts";
 
@@ -44,11 +44,10 @@ const TICK = 100;
 export async function startNode(options: StartOptions) {
   const { confFile, env, directories: installed, given, overlay, loaded, writeLog } = options;
   const request: LoadRequest = { confFile, env, directories: installed, given, overlay };
-  if (!loaded.ok) throw new StartError(reportLines(loaded));
+  const errors = allErrors(loaded, await inspectSurroundings(loaded));
+  if (!loaded.ok || errors.length > 0) throw new StartError(errorLines(errors));
   const { configuration, warnings } = loaded;
   const { directories } = configuration;
-  const errors = await inspectSurroundings(configuration);
-  if (errors.length > 0) throw new StartError(errorLines(errors.map(({ problem }) => problem)));
   for (const directory of [directories.data, directories.log]) {
     try {
       makeDirectory(directory, 0o750);

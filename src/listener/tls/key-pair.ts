@@ -63,7 +63,8 @@ export async function readKeyPair(files: KeyPairFiles): Promise<KeyPair> {
 async function readKey({ option, certificateFile, keyFile, keyPassword }: KeyPairFiles): Promise<KeyObject> {
   const path = keyFile === "" ? certificateFile : keyFile;
   const name = `${option}keyfile`;
-  const bytes = await readMaterial(name, path);
+  // A file that is both is told of once.
+  const bytes = await readMaterial(keyFile === "" ? `${option}certfile` : name, path);
   const block = pemBlocks(bytes.toString("latin1")).find(({ label }) => label.endsWith("PRIVATE KEY"));
   if (block === undefined) {
     const reason =

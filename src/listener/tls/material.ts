@@ -48,15 +48,9 @@ export async function readTlsMaterial(
   ticketKeys: (trust: string) => Buffer,
   now: number,
 ): Promise<TlsMaterial> {
-  const { caFile, crlFile, pskSupport, pskFile, pskSeparator, certificateFile } = configuration;
+  const { caFile, crlFile } = configuration;
   const rules = protocolRules(configuration);
-  const [authorities, revocations, preSharedKeys, main, ...further] = await allOf([
-    caFile === "" ? null : readAuthorities(caFile),
-    crlFile === "" ? null : readRevocations(crlFile),
-    pskSupport ? readPreSharedKeys(pskFile, pskSeparator) : null,
-    certificateFile === "" ? null : readPair("", configuration),
-    ...configuration.sni.map((entry) => readPair(`sni.${entry.name}.`, entry)),
-  ]);
+  const { authorities, revocations, preSharedKeys, main, further } = await readTlsFiles(configuration);
   const certificates = further.filter((pair) => pair !== null);
   checkCompleteness(configuration);
   const trust = trustOf(configuration, authorities, revocations);
@@ -102,6 +96,19 @@ export async function readTlsMaterial(
     warnings,
     trust,
   };
+}
+
+/** Reads and judges the files of a listener alone. Rejects with a `TlsError` that names all that are wrong. */
+export async function readTlsFiles(configuration: TlsConfiguration) {
+  const { caFile, crlFile, pskSupport, pskFile, pskSeparator, certificateFile } = configuration;
+  const [authorities, revocations, preSharedKeys, main, ...further] = await allOf([
+    caFile === "" ? null : readAuthorities(caFile),
+    crlFile === "" ? null : readRevocations(crlFile),
+    pskSupport ? readPreSharedKeys(pskFile, pskSeparator) : null,
+    certificateFile === "" ? null : readPair("", configuration),
+    ...configuration.sni.map((entry) => readPair(`sni.${entry.name}.`, entry)),
+  ]);
+  return { authorities, revocations, preSharedKeys, main, further };
 }
 
 async function readPair(

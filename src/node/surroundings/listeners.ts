@@ -1,6 +1,13 @@
 import type { Configuration } from "../../config/configuration.ts";
+import type { Doubts } from "../../config/doubts.ts";
 import { joinKey } from "../../config/key.ts";
-import { attributeKey, type ListenerConfiguration, resolveListeners } from "../../config/listeners.ts";
+import {
+  attributeKey,
+  attributeKeys,
+  type ListenerConfiguration,
+  resolveListeners,
+  type TlsConfiguration,
+} from "../../config/listeners.ts";
 import { formatPlace } from "../../config/problem.ts";
 import { listenerStatus } from "../../config/schema/listener/kind.ts";
 import type { Address } from "../../config/type/address.ts";
@@ -11,21 +18,31 @@ import { type Finding, problemAt } from "./finding.ts";
 const TICKET_KEYS = Buffer.alloc(48);
 
 /** Looks at the certificates, keys and lists of listeners, and for two listeners on one address. */
-export async function inspectListeners(configuration: Configuration): Promise<readonly Finding[]> {
+export async function inspectListeners(
+  configuration: Configuration,
+  doubts: Doubts,
+): Promise<readonly Finding[]> {
   const listeners = resolveListeners(configuration).filter(
-    (listener) => listenerStatus(listener.kind).kind === "works",
+    (listener) => listenerStatus(listener.kind).kind === "works" && !doubts.about(keyOf(listener)),
   );
   const opened = listeners.filter((listener) => servedBy(listener, listeners) === undefined);
   const findings: Finding[] = [];
   for (const [index, listener] of opened.entries()) {
+    // Which HTTP listeners are one depends on all their options.
+    if (isHttp(listener) && (doubts.everything || doubts.below("listener") || doubts.below("http_module")))
+      continue;
     const taken = opened.slice(0, index).find((other) => collide(other.address, listener.address));
     if (taken !== undefined) findings.push(onOneAddress(configuration, listener, taken));
   }
   for (const listener of opened) {
     if (["ssl", "wss", "https"].includes(listener.kind))
-      findings.push(...(await inspectTls(configuration, listener)));
+      findings.push(...(await inspectTls(configuration, listener, doubts)));
   }
   return findings;
+}
+
+function isHttp({ kind }: ListenerConfiguration): boolean {
+  return kind === "http" || kind === "https";
 }
 
 function keyOf({ kind, name }: ListenerConfiguration): string {
@@ -53,14 +70,17 @@ function shared(one: Address, other: Address): string {
 async function inspectTls(
   configuration: Configuration,
   listener: ListenerConfiguration,
+  doubts: Doubts,
 ): Promise<readonly Finding[]> {
   // With the listeners that need it, as at the start.
-  const [{ readTlsMaterial }, { TlsError }] = await Promise.all([
+  const [{ readTlsFiles, readTlsMaterial }, { TlsError }] = await Promise.all([
     import("../../listener/tls/material.ts"),
     import("../../listener/tls/material-file.ts"),
   ]);
   try {
-    await readTlsMaterial(listener.tls, () => TICKET_KEYS, Date.now());
+    if (!doubts.everything && !doubts.below(`listener.${listener.kind}`))
+      await readTlsMaterial(listener.tls, () => TICKET_KEYS, Date.now());
+    else await readTlsFiles(certainFiles(listener, doubts));
     return [];
   } catch (error) {
     if (!(error instanceof TlsError)) throw error;
@@ -74,6 +94,34 @@ async function inspectTls(
       return { problem: problemAt(configuration, key, path, reason), forbidden };
     });
   }
+}
+
+/**
+ * The files of a listener that are what they are whatever other settings are meant to be. A key is not looked at without
+ * its certificate, and its password.
+ */
+function certainFiles(listener: ListenerConfiguration, doubts: Doubts): TlsConfiguration {
+  const { tls } = listener;
+  const doubtful = (...options: readonly string[]): boolean =>
+    options.some((option) => doubts.about(...attributeKeys(listener, option)));
+  const file = (option: string, path: string): string => (doubtful(option) ? "" : path);
+  const isPair = (prefix: string): boolean =>
+    !["certfile", "keyfile", "keypasswd"].some((word) => doubtful(`${prefix}${word}`));
+  const psk = ["listener.ssl.pskfile", "listener.ssl.pskfile_separator"];
+  return {
+    ...tls,
+    caFile: file("cafile", tls.caFile),
+    crlFile: file("crlfile", tls.crlFile),
+    certificateFile: isPair("") ? tls.certificateFile : "",
+    ocspFile: file("ocspfile", tls.ocspFile),
+    pskSupport: tls.pskSupport && !doubtful("psk_support") && !doubts.about(...psk),
+    sni: tls.sni
+      .filter(({ name }) => isPair(`sni.${joinKey([name])}.`))
+      .map((entry) => ({
+        ...entry,
+        ocspFile: file(`sni.${joinKey([entry.name])}.ocspfile`, entry.ocspFile),
+      })),
+  };
 }
 
 /** The key that names a file; `option` is its name without the listener. */

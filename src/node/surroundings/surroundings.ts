@@ -1,26 +1,33 @@
 import { readFileSync } from "node:fs";
 import type { Configuration } from "../../config/configuration.ts";
+import { NO_DOUBTS } from "../../config/doubts.ts";
+import type { LoadResult } from "../../config/load.ts";
 import type { Problem } from "../../config/problem.ts";
+import { inOrder } from "../../config/problem-order.ts";
+import { certainOnes } from "./certain.ts";
 import { inspectDirectories } from "./directories.ts";
 import { type Finding, isForbidden, problemAt, reasonOf } from "./finding.ts";
 import { inspectListeners } from "./listeners.ts";
 
 /**
  * Everything with which the broker does not start, of what a configuration names outside of itself: files of TLS,
- * directories, addresses; in the order of the configuration. Changes nothing.
+ * directories, addresses. Of a configuration with errors what is certain all the same. Changes nothing.
  */
-export async function inspectSurroundings(configuration: Configuration): Promise<readonly Finding[]> {
+export async function inspectSurroundings(loaded: LoadResult): Promise<readonly Finding[]> {
+  const configuration = loaded.ok ? loaded.configuration : loaded.remainder;
+  const doubts = loaded.ok ? NO_DOUBTS : loaded.doubts;
   const findings = [
-    ...(await inspectListeners(configuration)),
+    ...(await inspectListeners(configuration, doubts)),
     ...inspectSyslog(configuration),
     ...inspectDirectories(configuration),
   ];
-  return findings.toSorted((a, b) => rank(a.problem) - rank(b.problem));
+  return certainOnes(findings, configuration, doubts);
 }
 
-/** The lines of one file stay together; what is written nowhere comes last. */
-function rank({ place }: Problem): number {
-  return place === undefined ? Infinity : place.line;
+/** All errors of a configuration, with those that a look at its surroundings has found, in the order of its files. */
+export function allErrors(loaded: LoadResult, findings: readonly Finding[]): readonly Problem[] {
+  const own = loaded.ok ? [] : loaded.errors;
+  return inOrder([...own, ...findings.map(({ problem }) => problem)], loaded.files);
 }
 
 function inspectSyslog(configuration: Configuration): readonly Finding[] {
