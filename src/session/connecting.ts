@@ -12,6 +12,7 @@ import { NEVER } from "../registry/subscriber.ts";
 import { startAuthentication } from "./authenticating.ts";
 import { whenAnswered } from "./hook-answer.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { Restrictions } from "./restrictions.ts";
 import { Pause, type Session } from "./session.ts";
 import { Phase } from "./session-output.ts";
 import type { SessionSettings } from "./settings.ts";
@@ -239,6 +240,14 @@ function admit(
   };
   if (modifiers.maxConnectionLifetime !== undefined)
     session.lifetimeSeconds = modifiers.maxConnectionLifetime;
+  if (modifiers.properties !== undefined) {
+    session.restrictions = new Restrictions(modifiers.properties);
+    const refusal = packet.will === undefined ? 0 : session.restrictions.ofMessage(packet.will);
+    if (refusal !== 0) {
+      refuse(session, refusal, "its will uses what a plugin does not allow");
+      return;
+    }
+  }
   whenAnswered(session, judgeWill(session, packet.will), (will) => register(session, admission, will));
 }
 

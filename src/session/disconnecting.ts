@@ -10,8 +10,10 @@ export function handleDisconnect(session: Session, packet: Disconnect): void {
   const { reasonCode, properties } = packet;
   if (session.v5 === 0) services.counters.increment(Metric.mqtt_disconnect_received_v4);
   else services.counters.increment(reasonSlot(ReasonMetric.mqtt_disconnect_received, reasonCode));
-  const expiry = properties.sessionExpiryInterval;
-  if (expiry !== undefined && subscriber !== null) {
+  const asked = properties.sessionExpiryInterval;
+  if (asked !== undefined && subscriber !== null) {
+    // A client that was told a shorter one than it asked for gets no longer one in this way.
+    const expiry = Math.min(asked, session.restrictions?.sessionExpiry ?? asked);
     if (subscriber.expirySeconds === 0 && expiry > 0) {
       // [MQTT-3.14.2-2]: the server does not take such a DISCONNECT as a proper one.
       session.protocolError("DISCONNECT raises a session expiry interval of 0");

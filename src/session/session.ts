@@ -17,6 +17,7 @@ import type { SessionHandle } from "../registry/subscriber.ts";
 import { type AcknowledgementSink, Acknowledgements } from "./acknowledgements.ts";
 import { peerText } from "./peer.ts";
 import type { RateLimit } from "./rate-limit.ts";
+import type { Restrictions } from "./restrictions.ts";
 import { Phase, PUBACK, PUBCOMP, PUBREC, PUBREL, SessionOutput } from "./session-output.ts";
 import type { SessionServices } from "./session-services.ts";
 import { type DueSession, SessionTimers } from "./session-timers.ts";
@@ -101,6 +102,8 @@ export class Session
   /** QoS 1 and 2 publishes that the client may have open; MQTT 5. */
   receiveMaximum = 65_535;
   rate: RateLimit | null = null;
+  /** What CONNACK has announced that the client may not use; null: nothing. */
+  restrictions: Restrictions | null = null;
   readonly timers: SessionTimers;
   /** The longest lifetime of the connection in seconds, 0 for none. */
   lifetimeSeconds: number;
@@ -161,6 +164,7 @@ export class Session
     const size = publication.payloadEnd - publication.payloadStart;
     if (settings.maxMessageSize !== 0 && size > settings.maxMessageSize) return this.#tooLarge(size);
     const { qos } = publication;
+    if (this.restrictions !== null && !this.#isAvailable(this.restrictions, publication)) return false;
     if (qos !== 0) {
       if (queue.incoming.size !== 0 && queue.incoming.has(publication.packetId)) {
         if (qos === 2) return this.#again(publication.packetId);
@@ -550,6 +554,13 @@ export class Session
     if (topic === null) return this.protocolError(`topic alias ${alias} was never set`);
     publication.topic = topic;
     return true;
+  }
+
+  #isAvailable(restrictions: Restrictions, publication: Publication): boolean {
+    const refusal = restrictions.ofMessage(publication);
+    if (refusal === 0) return true;
+    this.close(refusal, "a PUBLISH that CONNACK does not allow");
+    return false;
   }
 
   #tooLarge(size: number): boolean {

@@ -36,6 +36,11 @@ export function handleSubscribe(session: Session, packet: Subscribe): void {
     services.counters.increment(Metric.mqtt_suback_sent_v5);
     return;
   }
+  const refusal = session.restrictions?.ofSubscribe(packet) ?? 0;
+  if (refusal !== 0) {
+    session.close(refusal, "a SUBSCRIBE that CONNACK does not allow");
+    return;
+  }
   beginFilters(session, packet.subscriptions.length, () => askToSubscribe(session, subscriber, packet));
 }
 
@@ -187,7 +192,7 @@ function judge(
     };
   }
   const options = subscriptionOptions(
-    granted.qos,
+    Math.min(granted.qos, session.restrictions?.maximumQos ?? 2),
     (granted.noLocal ?? asked.noLocal) || session.bridge,
     (granted.retainAsPublished ?? asked.retainAsPublished) || session.bridge,
     granted.retainHandling ?? asked.retainHandling,
