@@ -16,6 +16,8 @@ const places = [
 become(
   runtime,
   [
+    // A signal must not open the runtime's debugger in a broker.
+    "--disable-sigusr1",
     "--max-semi-space-size=16",
     "--max-old-space-size-percentage=50",
     join(root, "src/main.ts"),

@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { ControlForbiddenError } from "./control-forbidden-error.ts";
 import {
   type ControlFrame,
   type ControlRequest,
@@ -26,13 +27,15 @@ export class NotRespondingError extends Error {
 }
 
 function isReset(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
+  const code = codeOf(error);
+  return code === "ECONNRESET" || code === "EPIPE";
 }
 
-function isAbsence(error: unknown): boolean {
-  return (
-    error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ECONNREFUSED")
-  );
+/** No socket there, nobody behind it, or no place where one could be. */
+const ABSENCE: readonly unknown[] = ["ENOENT", "ECONNREFUSED", "ENOTDIR"];
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
 function open(runDirectory: string): Promise<Socket> {
@@ -53,8 +56,7 @@ function open(runDirectory: string): Promise<Socket> {
 
 /**
  * Sends a request and yields the frames of the answer as they come, until the node ends the answer or the signal
- * aborts. Throws NotRunningError when nobody listens, and the system's error when the socket may not be used
- * (permission denied).
+ * aborts. Throws NotRunningError when nobody listens, and ControlForbiddenError when this user may not ask.
  */
 export async function* request(
   runDirectory: string,
@@ -65,7 +67,9 @@ export async function* request(
   try {
     socket = await open(runDirectory);
   } catch (error) {
-    if (isAbsence(error)) throw new NotRunningError(`nobody listens in ${runDirectory}`);
+    const code = codeOf(error);
+    if (ABSENCE.includes(code)) throw new NotRunningError(`nobody listens in ${runDirectory}`);
+    if (code === "EACCES") throw new ControlForbiddenError(controlPath(runDirectory));
     throw error;
   }
   const leave = (): void => {

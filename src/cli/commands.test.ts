@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -75,6 +75,17 @@ describe("the commands", () => {
     assert.equal(await start(where, TEST_NODE), 0);
   }
 
+  /** `vernemq start` of that file, in a process of its own. */
+  function startOf(mainFile: string, env: NodeJS.ProcessEnv = {}): Promise<Result> {
+    const script = join(directory, "start.ts");
+    writeFileSync(
+      script,
+      `import { start } from ${JSON.stringify(join(import.meta.dirname, "daemon.ts"))};\n` +
+        `process.exitCode = await start(${JSON.stringify(where)}, ${JSON.stringify(mainFile)});\n`,
+    );
+    return finish(spawn(process.execPath, [script], { env: { ...process.env, ...env } }));
+  }
+
   it("says that no node is there", async () => {
     const absent = "Node 'test@127.0.0.1' not responding to pings.\n";
     assert.deepEqual(await run(["vernemq", "ping"]), { status: 1, stdout: "", stderr: absent });
@@ -94,6 +105,71 @@ describe("the commands", () => {
       stderr: "Node did not respond to ping!\n",
     });
     assert.deepEqual(await run(["vmq-admin", "session", "show"]), { status: 1, stdout: "", stderr: absent });
+  });
+
+  it("finds no node where no run directory can be", async () => {
+    const child = (argv: string[]): Promise<Result> =>
+      finish(spawn(process.execPath, [MAIN, ...argv, "--run-dir", join(where.confFile, "run")]));
+    for (const command of ["ping", "stop", "reload"]) {
+      const { status, stderr } = await child(["vernemq", command]);
+      assert.equal(status, 1, command);
+      assert.match(stderr, /^Node '.*' not responding to pings\.\n(Node is not running!\n)?$/, command);
+    }
+    assert.match(
+      (await child(["vmq-admin", "session", "show"])).stderr,
+      /^Node '.*' not responding to pings\.\n$/,
+    );
+  });
+
+  it("says in one line that this user may not ask", { skip: process.platform !== "linux" }, async () => {
+    const { run } = where.directories;
+    mkdirSync(run);
+    writeFileSync(join(run, "vernemq.ctl"), "");
+    chmodSync(run, 0);
+    // Root may do everything, unless it gives up these two rights.
+    const shed = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
+    const program = [...(process.getuid?.() === 0 ? shed : []), process.execPath, MAIN];
+    const child = ([command = "", ...argv]: string[]): Promise<Result> =>
+      finish(spawn(command, argv, { env: { ...process.env, VERNEMQ_CONF: where.confFile } }));
+    const commands = ["ping", "getpid", "stop", "start", "restart", "reload", "attach"];
+    const typed = [...commands.map((command) => ["vernemq", command]), ["vmq-admin", "session", "show"]];
+    for (const argv of typed) {
+      const places = ["--run-dir", run, "--log-dir", where.directories.log];
+      assert.deepEqual(
+        await child([...program, ...argv, ...places]),
+        {
+          status: 1,
+          stdout: "",
+          stderr: `permission denied for ${join(run, "vernemq.ctl")}: commands are for the user of the broker and for root\n`,
+        },
+        argv.join(" "),
+      );
+    }
+    chmodSync(run, 0o700);
+  });
+
+  it("leaves the prompt of a node that is gone", async () => {
+    await startNode();
+    const attached = spawn(process.execPath, [MAIN, "vernemq", "attach", "--run-dir", where.directories.run]);
+    const outcome = new Promise<Result>((resolve, reject) => {
+      let [stdout, stderr] = ["", ""];
+      attached.stderr.on("data", (chunk) => {
+        stderr += String(chunk);
+      });
+      attached.stdout.on("data", (chunk) => {
+        stdout += String(chunk);
+        // It answers: now the node goes, and the next command finds that out.
+        if (!stdout.endsWith("Done\n")) return;
+        run(["vernemq", "stop"]).then(() => attached.stdin.write("metrics reset\n"), reject);
+      });
+      attached.once("close", (status) => resolve({ status, stdout, stderr }));
+    });
+    attached.stdin.write("metrics reset\n");
+    assert.deepEqual(await outcome, {
+      status: 1,
+      stdout: "Done\nNode 'VerneMQ@127.0.0.1' is not running any more.\n",
+      stderr: "",
+    });
   });
 
   it("starts a node in the background, finds it, asks it and stops it", async () => {
@@ -163,17 +239,28 @@ describe("the commands", () => {
   });
 
   it("says why a start failed", async () => {
-    const script = join(directory, "start.ts");
-    writeFileSync(
-      script,
-      `import { start } from ${JSON.stringify(join(import.meta.dirname, "daemon.ts"))};\n` +
-        `process.exitCode = await start(${JSON.stringify(where)}, ${JSON.stringify(TEST_NODE)});\n`,
-    );
-    const env = { ...process.env, TEST_NODE_FAILS: "1" };
-    const { status, stdout, stderr } = await finish(spawn(process.execPath, [script], { env }));
+    const { status, stdout, stderr } = await startOf(TEST_NODE, { TEST_NODE_FAILS: "1" });
     assert.equal(status, 1);
     assert.equal(stdout, "");
     assert.match(stderr, /error: first\nerror: second\nvernemq failed to start\n$/);
+  });
+
+  it("says where to look when the reason of a failed start could not be written", async () => {
+    const silent = join(directory, "silent.ts");
+    writeFileSync(silent, "process.exitCode = 1;");
+    const { status, stderr } = await startOf(silent);
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /The reason is not in .*\/log\/startup\.out; is its file system full\? `vernemq foreground` shows it\.\nvernemq failed to start\n$/,
+    );
+  });
+
+  it("cannot be made to open the debugger of its runtime by a signal", async () => {
+    for (const file of ["setup/launch.sh", "start.mjs"]) {
+      const script = readFileSync(join(import.meta.dirname, "..", "..", "scripts", file), "utf8");
+      assert.match(script, /--disable-sigusr1/, file);
+    }
   });
 
   it("ends with status 0 on SIGTERM and opens its logs again on SIGHUP", async () => {

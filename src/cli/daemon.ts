@@ -32,7 +32,8 @@ export async function start(where: Places, mainFile: string): Promise<number> {
     makeDirectory(where.directories.log);
     output = openSync(outputFile, "w", 0o640);
   } catch (error) {
-    process.stderr.write(`Unable to write to ${where.directories.log}: ${String(error)}\n`);
+    const reason = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`Unable to write to the log directory ${where.directories.log}: ${reason}\n`);
     return 1;
   }
   const runtimeArguments = isSea() ? [] : [...process.execArgv, mainFile];
@@ -48,7 +49,7 @@ export async function start(where: Places, mainFile: string): Promise<number> {
     return 0;
   }
   if (outcome === "ended") {
-    process.stderr.write(readFileSync(outputFile, "utf8"));
+    process.stderr.write(lastWords(outputFile));
     process.stderr.write("vernemq failed to start\n");
     return 1;
   }
@@ -60,6 +61,13 @@ export async function start(where: Places, mainFile: string): Promise<number> {
   );
   child.unref();
   return 1;
+}
+
+/** What a process said that ended; it can say nothing where there is no room for it. */
+function lastWords(outputFile: string): string {
+  const words = readFileSync(outputFile, "utf8");
+  if (words !== "") return words;
+  return `The reason is not in ${outputFile}; is its file system full? \`vernemq foreground\` shows it.\n`;
 }
 
 async function waitUntilServing(

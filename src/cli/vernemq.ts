@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
+import { ControlForbiddenError } from "../admin/control-forbidden-error.ts";
 import type { CommandOutput } from "../config/commands.ts";
 import type { LoadRequest } from "../config/load.ts";
 import { VERSION } from "../config/version.ts";
@@ -235,7 +236,7 @@ export async function vernemq(argv: readonly string[], mainFile: string): Promis
     await vernemq.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;
-    if (!(error instanceof AccountError)) throw error;
+    if (!(error instanceof AccountError || error instanceof ControlForbiddenError)) throw error;
     process.stderr.write(`${error.message}\n`);
     return 1;
   }

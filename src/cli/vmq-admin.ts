@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { NotRunningError } from "../admin/control-client.ts";
+import { ControlForbiddenError } from "../admin/control-forbidden-error.ts";
 import { AccountError } from "./account.ts";
 import { ownInstallation } from "./environment-file.ts";
 import { type PlaceOptions, type Places, places } from "./places.ts";
@@ -67,6 +68,8 @@ export async function vmqAdmin(argv: readonly string[], mainFile: string): Promi
     if (error instanceof NotRunningError) {
       const { complainNotResponding } = await import("./presence.ts");
       await complainNotResponding(where);
+    } else if (error instanceof ControlForbiddenError) {
+      await write(process.stderr, `${error.message}\n`);
     } else {
       const { nodeName } = await import("./node-name.ts");
       const reason = error instanceof Error ? error.message : String(error);
