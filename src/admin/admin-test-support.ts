@@ -162,6 +162,7 @@ export function fakePorts(sessions: Iterable<SessionInfo> = SESSIONS): FakePorts
     health: { healthy: true, problems: [] },
     configuration: {
       isKnown: (key) => settings.has(key),
+      nearest: (key) => (key === "retry" ? ["retry_interval", "retry_x"] : []),
       isSettable: (key) => key !== "nodename",
       value: (key) => settings.get(key),
       describe: () => "The maximum number of messages\nthat may be in flight.",

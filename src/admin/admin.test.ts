@@ -70,6 +70,10 @@ describe("the grammar of vmq-admin", () => {
     ["session show --bogus", 'Invalid key: "bogus"'],
     ["session show --format=xml", "Invalid value: xml for flag: --format (human, json or csv)"],
     ["show bogus other", "Invalid config keys: bogus other"],
+    [
+      "describe bogus retry",
+      "Invalid config keys: bogus retry\n  retry: did you mean retry_interval or retry_x?",
+    ],
     ["set nodename=x", 'The following config keys are not settable: ["nodename"]'],
     ["set retry_interval=abc", 'Invalid configuration: retry_interval: "abc" is no integer'],
     ["show retry_interval --node=other@host", "Target node is down: other@host"],

@@ -1,6 +1,7 @@
 import { type Command, CommandError } from "./command.ts";
 import { alert } from "./element.ts";
 import { bindArguments, type GlobalFlags, type OutputFormat, parseLine, takeGlobalFlags } from "./grammar.ts";
+import { aboutLacking } from "./lacking-commands.ts";
 import { type Output, render } from "./render.ts";
 import { usage } from "./usage.ts";
 
@@ -48,6 +49,8 @@ export class Admin {
       const words = line.words.slice(path.length);
       const known = command !== undefined && (words.length === 0 || command.words !== undefined);
       if (globals.help || !known) {
+        const lacking = known ? undefined : aboutLacking(line.words);
+        if (lacking !== undefined) await caller.output.stdout(`${lacking}\n\n`);
         await caller.output.stdout(`${usage(path, command, this.#commands.values(), this.#groups)}\n`);
         return globals.help ? 0 : 1;
       }

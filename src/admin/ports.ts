@@ -197,6 +197,8 @@ export interface PluginDirectory {
 
 export interface ConfigurationPort {
   isKnown(key: string): boolean;
+  /** Known keys that may have been meant by an unknown one. */
+  nearest(key: string): readonly string[];
   isSettable(key: string): boolean;
   /** The current value as the file would have it, secrets masked; undefined: not set. */
   value(key: string): string | undefined;

@@ -28,6 +28,23 @@ test("warnings about options come with the answer", async (context) => {
   assert.match(stderr, /^warning: not in effect yet.*graphite_enabled/);
 });
 
+test("HTTP modules that nobody serves are warned of where they are written", async (context) => {
+  const { root, request: asked } = request(
+    context,
+    "plugins.vmq_acl = off\nlistener.http.a = 127.0.0.1:0\nlistener.http.b = 127.0.0.1:0\n" +
+      "http_modules = [vmq_metrics_http,vmq_mgmt_http]\nlistener.http.b.http_modules = [vmq_status_http]",
+  );
+  const { exitCode, stderr } = await checkConfiguration(asked, undefined);
+  assert.equal(exitCode, 0);
+  const conf = join(root, "vernemq.conf");
+  assert.deepEqual(stderr.trimEnd().split("\n"), [
+    `warning: ${conf}:4: http_modules = [vmq_metrics_http,vmq_mgmt_http]: there is no HTTP module vmq_mgmt_http; ` +
+      "there are vmq_health_http, vmq_metrics_http, vmq_http_mgmt_api, vmq_http_v2_api, vmq_status_http, vmq_http_pub, vmq_web_ui",
+    `warning: ${conf}:5: listener.http.b.http_modules = [vmq_status_http]: ` +
+      "HTTP module vmq_status_http is not served: this version does not have it yet",
+  ]);
+});
+
 test("every error is told, and then their number", async (context) => {
   const { request: asked } = request(context, "plugins.vmq_acl = off\nretry_interval = x\nfoo_bar = 1");
   const { exitCode, stdout, stderr } = await checkConfiguration(asked, undefined);

@@ -4,6 +4,7 @@ import { formatProblem } from "../config/problem.ts";
 import { certainOnes } from "../node/surroundings/certain.ts";
 import { inspectRoom } from "../node/surroundings/directories.ts";
 import type { Finding } from "../node/surroundings/finding.ts";
+import { inspectHttpModules } from "../node/surroundings/http-modules.ts";
 import { inspectPlugins, inspectRuleFiles } from "../node/surroundings/plugins.ts";
 import { allErrors, inspectSurroundings } from "../node/surroundings/surroundings.ts";
 
@@ -23,6 +24,7 @@ export async function checkConfiguration(
   const doubtful = [
     ...inspectPlugins(configuration),
     ...inspectRuleFiles(configuration),
+    ...inspectHttpModules(configuration),
     ...inspectRoom(configuration),
   ];
   const doubts = loaded.ok ? doubtful : certainOnes(doubtful, configuration, loaded.doubts);

@@ -73,6 +73,7 @@ describe("a change on the running node", () => {
         [false, false],
       ],
     );
+    assert.deepEqual(settings.nearest("max_inflight"), ["max_inflight_messages"]);
     assert.deepEqual(settings.set(new Map([["retry_interval", "9"]])), []);
     assert.equal(settings.value("retry_interval"), "9");
     assert.match(settings.set(new Map([["retry_interval", "x"]]))[0] ?? "", /^retry_interval = x: /);

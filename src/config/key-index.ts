@@ -59,7 +59,13 @@ export function findKey(text: string): KnownKey | undefined {
   return found;
 }
 
-/** Up to three known keys that are nearest to the text; free words of patterns are taken from the text. */
+/** Shorter texts begin too many keys to tell which one was meant. */
+const SHORTEST_BEGINNING = 4;
+
+/**
+ * Up to three known keys that begin with the text, or else are nearest to it; free words of patterns are taken from the
+ * text.
+ */
 export function nearestKeys(text: string): readonly string[] {
   const words = splitKey(text) ?? text.split(".");
   const candidates = new Set<string>();
@@ -70,9 +76,12 @@ export function nearestKeys(text: string): readonly string[] {
       .map((word, index) => (word.startsWith("$") ? (words[index] ?? "NAME") : word));
     if (filled.join(".") !== text) candidates.add(filled.join("."));
   }
-  return nearest(text, candidates, 10)
-    .filter((candidate) => findKey(candidate) !== undefined)
-    .slice(0, 3);
+  const known = (candidate: string): boolean => findKey(candidate) !== undefined;
+  if (text.length >= SHORTEST_BEGINNING && !known(text)) {
+    const begun = [...candidates].filter((candidate) => candidate.startsWith(text) && known(candidate));
+    if (begun.length > 0) return begun.sort((a, b) => a.length - b.length || (a < b ? -1 : 1)).slice(0, 3);
+  }
+  return nearest(text, candidates, 10).filter(known).slice(0, 3);
 }
 
 /** What became of a key that VerneMQ once had or that is often written wrongly. */

@@ -63,6 +63,18 @@ describe("includes", () => {
     ]);
   });
 
+  it("of a file that does not exist are warned of, unless its name has a *", (t) => {
+    const result = loadConfiguration(
+      requestFor(t, { "vernemq.conf": "include conf.d/*.conf\n\ninclude secrets.conf\nretry_interval = 3" }),
+    );
+    assert.ok(result.ok);
+    assert.deepEqual(
+      result.warnings.map(({ text }) => text.replaceAll(/\/\S+\//g, "")),
+      ["vernemq.conf:3: nothing is included, because there is no file secrets.conf"],
+    );
+    assert.equal(result.configuration.get("retry_interval"), 3);
+  });
+
   it("of a directory are errors", (t) => {
     const request = requestFor(t, { "vernemq.conf": "include conf.d", "conf.d/a.conf": "" });
     assert.deepEqual(errorsOf(request), ["vernemq.conf:1: conf.d cannot be read: it is a directory"]);
@@ -142,6 +154,25 @@ describe("errors", () => {
     const request = requestFor(t, { "vernemq.conf": "" });
     writeFileSync(request.confFile, Buffer.from("# M\xfcller\nnodename = M\xfcller@127.0.0.1\n", "latin1"));
     assert.deepEqual(errorsOf(request), ["vernemq.conf:2: the line is not UTF-8"]);
+  });
+
+  it("are names of nodes that cannot stand in topics and commands", (t) => {
+    const allowed = "allowed: 1 to 255 characters, such as VerneMQ@127.0.0.1, without blanks, /, + and #";
+    for (const name of ["a/b@c", "a+", "'a#b'", "a b", "''", "x".repeat(256)]) {
+      const [error, ...others] = errors(t, `nodename = ${name}`);
+      assert.ok(error?.endsWith(`: is no name of a node; ${allowed}`), error);
+      assert.deepEqual(others, []);
+    }
+    for (const name of ["VerneMQ@::1", "M\u00fcller@host", "broker"]) {
+      assert.equal(load(t, `nodename = ${name}`).get("nodename"), name);
+    }
+  });
+
+  it("name the keys that begin as an unknown one", (t) => {
+    assert.deepEqual(errors(t, "max_inflight = 5\nlog.console.rotation = on"), [
+      "vernemq.conf:1: max_inflight: there is no option of this name; did you mean max_inflight_messages?",
+      "vernemq.conf:2: log.console.rotation: there is no option of this name; did you mean log.console.rotation.keep or log.console.rotation.size or log.console.rotation.compress_on_rotate?",
+    ]);
   });
 
   it("name the attribute of a listener that was probably meant", (t) => {
@@ -272,7 +303,7 @@ describe("warnings", () => {
     assert.deepEqual(warnings(t, text).slice(0, 1), [
       "vernemq.conf:3: systree_mountpoint = a/: what follows is a comment, because # begins one; a value with a # needs single quotes around it",
     ]);
-    assert.deepEqual(warnings(t, "nodename = 'a#@127.0.0.1' # b"), []);
+    assert.deepEqual(warnings(t, "systree_mountpoint = 'a#b' # b"), []);
   });
 
   it("do not come for what happens anyway", (t) => {

@@ -8,7 +8,7 @@ import type { Overlay } from "./overlay.ts";
 import { pluginSettings } from "./plugin-settings.ts";
 import { formatPlace, type Problem } from "./problem.ts";
 import { inOrder } from "./problem-order.ts";
-import { readFiles, type WrittenSetting } from "./reader/files.ts";
+import { type ReadFiles, readFiles, type WrittenSetting } from "./reader/files.ts";
 import { surprise } from "./reader/misread.ts";
 import { type Sources, substitute } from "./reader/substitution.ts";
 import { aliases, allOptions } from "./schema/schema.ts";
@@ -98,12 +98,18 @@ export function loadConfiguration(request: LoadRequest): LoadResult {
   const cut = [...last.values()].flatMap((setting) => (setting.cut === true ? [aboutCut(setting)] : []));
   const warnings = [
     ...(overlay?.warnings ?? []),
+    ...files.absent.map(aboutAbsence),
     ...cut,
     ...aboutRepetitions(files.settings),
     ...[...last.values()].flatMap(aboutSurprise),
     ...warningsAbout(configuration),
   ];
   return { ok: true, configuration, warnings, files: order };
+}
+
+/** VerneMQ passes over such a file without a word; but a name that has no * is meant to be there. */
+function aboutAbsence({ path, place }: ReadFiles["absent"][number]): Warning {
+  return { keys: [], text: `${formatPlace(place)}: nothing is included, because there is no file ${path}` };
 }
 
 /** A topic such as `a/#` loses its end without quotes. */

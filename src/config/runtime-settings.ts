@@ -1,11 +1,13 @@
 import type { Configuration } from "./configuration.ts";
 import { describeOption } from "./description.ts";
-import { findKey } from "./key-index.ts";
+import { findKey, nearestKeys } from "./key-index.ts";
 import { wrap } from "./wrap.ts";
 
 /** The configuration as the commands `vmq-admin set`, `show` and `describe` use it. */
 export interface RuntimeSettings {
   isKnown(key: string): boolean;
+  /** Up to three known keys that may have been meant by an unknown one. */
+  nearest(key: string): readonly string[];
   /** May the option be changed on the running node? */
   isSettable(key: string): boolean;
   /** The present value, secrets masked; undefined for an option without a value. */
@@ -20,6 +22,7 @@ export interface RuntimeSettings {
 export function runtimeSettings(configuration: Configuration): RuntimeSettings {
   return {
     isKnown: (key) => findKey(key) !== undefined,
+    nearest: nearestKeys,
     isSettable: (key) => findKey(key)?.option.runtime ?? false,
     value: (key) => configuration.show(key),
     describe(key) {

@@ -26,8 +26,7 @@ export class Systree implements Timed {
     this.#metrics = parts.metrics;
     this.#wheel = parts.wheel;
     this.#mountpoint = parts.mountpoints.of(parts.configuration.get("systree_mountpoint"));
-    // Wildcards have no place in a topic name [MQTT-3.3.2-2].
-    this.#prefix = `$SYS/${parts.name.replaceAll(/[+#\0]/g, "_")}`;
+    this.#prefix = `$SYS/${parts.name}`;
   }
 
   /** The first publishes come after one interval. */

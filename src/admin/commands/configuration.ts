@@ -17,7 +17,13 @@ function checkNode({ flags }: Invocation, node: NodePort): void {
 
 function checkKnown(keys: Iterable<string>, configuration: ConfigurationPort): void {
   const unknown = [...keys].filter((key) => !configuration.isKnown(key));
-  if (unknown.length > 0) throw new CommandError(`Invalid config keys: ${unknown.join(" ")}`);
+  if (unknown.length === 0) return;
+  const lines = [`Invalid config keys: ${unknown.join(" ")}`];
+  for (const key of unknown) {
+    const nearest = configuration.nearest(key);
+    if (nearest.length > 0) lines.push(`  ${key}: did you mean ${nearest.join(" or ")}?`);
+  }
+  throw new CommandError(lines.join("\n"));
 }
 
 /** `set key=value...`. */

@@ -17,6 +17,8 @@ export interface WrittenSetting {
 export interface ReadFiles {
   readonly settings: readonly WrittenSetting[];
   readonly problems: readonly Problem[];
+  /** Files that were to be included by their names and do not exist. */
+  readonly absent: readonly { readonly path: string; readonly place: Place }[];
 }
 
 function errorCode(error: unknown): string {
@@ -77,13 +79,14 @@ function includedFiles(pattern: string): readonly string[] {
 }
 
 /**
- * Reads a configuration file and all that it includes. A file to include that does not exist is passed over;
+ * Reads a configuration file and all that it includes. A file to include that does not exist is passed over and noted;
  * one that includes itself, or that exists and cannot be read, is a problem. `edit` changes the text of the
  * configuration file, but of none that it includes, before it is read.
  */
 export function readFiles(confFile: string, edit: (text: string) => string = (text) => text): ReadFiles {
   const settings: WrittenSetting[] = [];
   const problems: Problem[] = [];
+  const absent: { path: string; place: Place }[] = [];
 
   function include(pattern: string, place: Place, open: readonly string[]): void {
     try {
@@ -110,7 +113,10 @@ export function readFiles(confFile: string, edit: (text: string) => string = (te
         problems.push({ place: { file: path, line }, problem: "the line is not UTF-8" });
       }
     } catch (error) {
-      if (from !== undefined && errorCode(error) === "ENOENT") return;
+      if (from !== undefined && errorCode(error) === "ENOENT") {
+        absent.push({ path, place: from });
+        return;
+      }
       const problem = `${path} cannot be read: ${readFailure(error)}`;
       problems.push(from === undefined ? { problem } : { place: from, problem });
       return;
@@ -128,5 +134,5 @@ export function readFiles(confFile: string, edit: (text: string) => string = (te
   }
 
   read(confFile, undefined, []);
-  return { settings, problems };
+  return { settings, problems, absent };
 }

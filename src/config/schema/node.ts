@@ -2,7 +2,7 @@ import { compatibility, later, option, optional } from "../option.ts";
 import { byteSize, integer } from "../type/number.ts";
 import { directory, directoryOrOff } from "../type/path.ts";
 import { socketOptions } from "../type/socket-options.ts";
-import { flag, string, word } from "../type/text.ts";
+import { flag, nodeName, string, word } from "../type/text.ts";
 
 const CLUSTER = later("the cluster");
 const BEAM = compatibility("it belongs to the Erlang runtime, which this broker does not use");
@@ -10,7 +10,7 @@ const ROUTING = compatibility("there is one routing table");
 
 /** The node itself: its name and its directories. */
 export const node = {
-  nodename: option(string, "VerneMQ@127.0.0.1", {
+  nodename: option(nodeName, "VerneMQ@127.0.0.1", {
     doc: "The name of this node, in the form name@host. It appears in the topics below $SYS and in the output of commands, and identifies the node in a cluster.",
     visibility: "live",
   }),

@@ -45,6 +45,13 @@ export const applicationName: ValueType<string> = {
     /^[\x21-\x7e]{1,48}$/.test(text) ? accepted(text) : refused("is no name of an application"),
 };
 
+/** The name of a node. It is a level of the topics below $SYS, a word of commands and a label of metrics. */
+export const nodeName: ValueType<string> = {
+  name: "string",
+  allowed: "1 to 255 characters, such as VerneMQ@127.0.0.1, without blanks, /, + and #",
+  parse: (text) => (/^[^\s\p{Cc}/+#]{1,255}$/u.test(text) ? accepted(text) : refused("is no name of a node")),
+};
+
 /** Text of exactly one character. */
 export const character: ValueType<string> = {
   name: "character",
