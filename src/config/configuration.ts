@@ -1,4 +1,5 @@
 import { type Directories, resolvePath } from "./directories.ts";
+import { joinKey } from "./key.ts";
 import { findKey, type KnownKey, nearestKeys } from "./key-index.ts";
 import { formatProblem, type Place, type Problem } from "./problem.ts";
 import { quoteValue } from "./reader/quote.ts";
@@ -67,16 +68,24 @@ export class Configuration {
   /** The file from which the configuration was loaded. */
   readonly confFile: string;
   readonly #settings: Map<string, Setting>;
+  /** Settings of plugins that somebody wrote, by their whole keys. */
+  readonly #own: ReadonlyMap<string, Setting>;
   readonly #context: ValueContext;
   readonly #listeners = new Map<string, Set<() => void>>();
   /** What `findKey` says of keys that were set: to know it takes a comparison with every pattern of the schema. */
   readonly #known = new Map<string, KnownKey>();
 
   /** Settings must have been checked: their keys are known and their values can be read. */
-  constructor(confFile: string, directories: Directories, settings: ReadonlyMap<string, Setting>) {
+  constructor(
+    confFile: string,
+    directories: Directories,
+    settings: ReadonlyMap<string, Setting>,
+    own: ReadonlyMap<string, Setting> = new Map(),
+  ) {
     this.confFile = confFile;
     this.directories = directories;
     this.#settings = new Map(settings);
+    this.#own = own;
     this.#context = { resolvePath: (path) => resolvePath(path, directories) };
   }
 
@@ -121,6 +130,16 @@ export class Configuration {
     return this.#settings.get(key);
   }
 
+  /** What `NAME.KEY = TEXT` says to a plugin that does not come with the broker, by KEY. */
+  ownSettings(plugin: string): Readonly<Record<string, string>> {
+    const beginning = `${joinKey([plugin])}.`;
+    return Object.fromEntries(
+      [...this.#own]
+        .filter(([key]) => key.startsWith(beginning))
+        .map(([key, { text }]) => [key.slice(beginning.length), text]),
+    );
+  }
+
   /** The keys that were set, sorted, each with its option. */
   settings(): readonly KnownKey[] {
     return this.#sorted();
@@ -145,6 +164,8 @@ export class Configuration {
       shown.set(key, this.#shown({ key, pattern: key, names: [], option }));
     }
     for (const known of this.#sorted()) shown.set(known.key, this.#shown(known));
+    // Any of them may be a secret.
+    for (const key of this.#own.keys()) shown.set(key, MASK);
     return [...shown]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, value]) => `${key} = ${quoteValue(value) ?? value}`);
@@ -183,6 +204,12 @@ export class Configuration {
       const { place } = fresh.#settings.get(key) ?? {};
       const difference = { key, present: this.show(key), wanted: fresh.show(key), place };
       (known.option.runtime ? changed : needRestart).push(difference);
+    }
+    for (const key of [...new Set([...this.#own.keys(), ...fresh.#own.keys()])].sort()) {
+      const [ours, theirs] = [this.#own.get(key), fresh.#own.get(key)];
+      if (ours?.text === theirs?.text) continue;
+      const [present, wanted] = [ours, theirs].map((setting) => (setting === undefined ? undefined : MASK));
+      needRestart.push({ key, present, wanted, place: theirs?.place });
     }
     for (const { key } of changed) {
       const setting = fresh.#settings.get(key);

@@ -5,6 +5,7 @@ import { Doubts, NO_DOUBTS } from "./doubts.ts";
 import { joinKey } from "./key.ts";
 import { findKey, formerName, type KnownKey, nearestKeys } from "./key-index.ts";
 import type { Overlay } from "./overlay.ts";
+import { ownSettings } from "./own-settings.ts";
 import { pluginSettings } from "./plugin-settings.ts";
 import { formatPlace, type Problem } from "./problem.ts";
 import { inOrder } from "./problem-order.ts";
@@ -65,13 +66,19 @@ export function loadConfiguration(request: LoadRequest): LoadResult {
   const files = readFiles(confFile, overlay?.edit);
   const written = [...files.settings, ...(overlay?.settings ?? [])];
   const errors: Problem[] = [...files.problems, ...(overlay?.problems ?? [])];
-  const last = lastOfEach(written, errors);
+  const { last, own } = lastOfEach(written, errors);
   const sources = sourcesOf(last, request.env, confFile);
   const texts = new Map<string, Setting>();
   for (const { known, value, place } of last.values()) {
     const expanded = substitute(known.key, value, place.file, sources);
     if (expanded.ok) texts.set(known.key, { text: expanded.value, place });
     else errors.push({ place, key: known.key, problem: expanded.problem });
+  }
+  const ownTexts = new Map<string, Setting>();
+  for (const { key, value, place } of own.values()) {
+    const expanded = substitute(key, value, place.file, sources);
+    if (expanded.ok) ownTexts.set(key, { text: expanded.value, place });
+    else errors.push({ place, key, problem: expanded.problem });
   }
   for (const [former, present] of aliases) {
     const setting = texts.get(former);
@@ -84,9 +91,9 @@ export function loadConfiguration(request: LoadRequest): LoadResult {
   const wrong = errors.length === 0 ? NO_DOUBTS : new Doubts(errors);
   errors.push(...missingPartners(texts, wrong), ...syslogProblems(texts, wrong));
   for (const { key } of invalid) if (key !== undefined) texts.delete(key);
-  const own = request.given?.data === undefined ? texts.get("platform_data_dir") : undefined;
-  texts.set("platform_data_dir", { ...own, text: directories.data });
-  const configuration = new Configuration(confFile, directories, texts);
+  const wished = request.given?.data === undefined ? texts.get("platform_data_dir") : undefined;
+  texts.set("platform_data_dir", { ...wished, text: directories.data });
+  const configuration = new Configuration(confFile, directories, texts, ownTexts);
   errors.push(...chainProblems(configuration, wrong));
   const order = [
     ...new Set([...files.settings, ...files.problems].flatMap(({ place }) => place?.file ?? [])),
@@ -143,16 +150,25 @@ function aboutSurprise({ known, value, place }: KnownSetting): readonly Warning[
   return [{ keys: [known.key], text: `${formatPlace(place)}: ${known.key} = ${value}: ${odd}` }];
 }
 
-/** The last setting of each known key; unknown keys become errors. */
-function lastOfEach(
-  written: readonly WrittenSetting[],
-  errors: Problem[],
-): ReadonlyMap<string, KnownSetting> {
+interface LastSettings {
+  readonly last: ReadonlyMap<string, KnownSetting>;
+  /** Those of plugins that somebody wrote. */
+  readonly own: ReadonlyMap<string, WrittenSetting>;
+}
+
+/** The last setting of each known key, and of those of plugins; unknown keys become errors. */
+function lastOfEach(written: readonly WrittenSetting[], errors: Problem[]): LastSettings {
   const last = new Map<string, KnownSetting>();
+  const own = new Map<string, WrittenSetting>();
+  const isOwn = ownSettings(written);
   for (const setting of written) {
     const known = findKey(setting.key);
     if (known !== undefined) {
       last.set(known.key, { ...setting, known });
+      continue;
+    }
+    if (isOwn(setting)) {
+      own.set(setting.key, setting);
       continue;
     }
     const former = formerName(setting.key);
@@ -160,7 +176,7 @@ function lastOfEach(
     if (former !== undefined) errors.push({ place, key, problem: former });
     else errors.push({ place, key, problem: "there is no option of this name", nearest: nearestKeys(key) });
   }
-  return last;
+  return { last, own };
 }
 
 function sourcesOf(

@@ -80,6 +80,25 @@ describe("createPlugins", () => {
     );
   });
 
+  it("gives a plugin that somebody wrote its settings", async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), "vernemq-plugins-"));
+    context.after(() => rmSync(folder, { recursive: true }));
+    const told = Promise.withResolvers<unknown>();
+    writeFileSync(
+      join(folder, "mine.mjs"),
+      'export const hooks = {}; export const start = ({ settings }) => { process.emit("test-settings", settings); };',
+    );
+    process.once("test-settings", told.resolve);
+    const configuration = load(
+      context,
+      `plugins.vmq_acl = off\nplugins.vmq_passwd = off\nplugins.mine = on\nplugins.mine.path = ${folder}\nmine.somesetting = value`,
+    );
+    const plugins = createPlugins(configuration, silentLogger);
+    await plugins.start();
+    context.after(() => plugins.manager.stop());
+    assert.deepEqual(await told.promise, { somesetting: "value" });
+  });
+
   it("reads another ACL file when that is set at run time", async (context) => {
     const folder = mkdtempSync(join(tmpdir(), "vernemq-plugins-"));
     context.after(() => rmSync(folder, { recursive: true }));

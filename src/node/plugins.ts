@@ -47,6 +47,7 @@ export function createPlugins(configuration: Configuration, log: Logger): NodePl
       }),
     ],
     createPluginRuntime(log),
+    (name) => configuration.ownSettings(name),
   );
   const keys = Object.keys(schema).filter(isRuntimeKey);
   const texts = new Map(keys.map((key) => [key, configuration.setting(key)?.text]));

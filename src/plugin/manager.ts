@@ -51,6 +51,7 @@ export class PluginManager {
   /** The chains of listeners without plugin lists of their own. */
   readonly chains: HookChains;
   readonly #runtime: PluginRuntime;
+  readonly #settingsOf: (name: string) => Readonly<Record<string, string>>;
   readonly #bundled: ReadonlyMap<string, Plugin>;
   /** Enabled plugins in the order in which they are asked. */
   #enabled: readonly LoadedPlugin[];
@@ -58,9 +59,17 @@ export class PluginManager {
   /** The last operation: they run one after the other. */
   #last: Promise<void>;
 
-  /** `bundled`: the plugins that are part of the broker, enabled or not. */
-  constructor(bundled: readonly Plugin[], runtime: PluginRuntime) {
+  /**
+   * `bundled`: the plugins that are part of the broker, enabled or not. `settingsOf`: what the configuration says to one of
+   * the others.
+   */
+  constructor(
+    bundled: readonly Plugin[],
+    runtime: PluginRuntime,
+    settingsOf: (name: string) => Readonly<Record<string, string>> = () => ({}),
+  ) {
     this.#runtime = runtime;
+    this.#settingsOf = settingsOf;
     this.#bundled = new Map(bundled.map((plugin) => [plugin.name, plugin]));
     this.#enabled = [];
     this.chains = createChains(createEventChains(runtime), runtime);
@@ -189,6 +198,7 @@ export class PluginManager {
     return {
       logger,
       timers,
+      settings: this.#settingsOf(name),
       invalidate: () => {
         for (const { chains } of this.#sets.values()) {
           chains.auth_on_publish.invalidate();

@@ -9,6 +9,8 @@ export type { Logger };
 export interface PluginContext {
   readonly logger: Logger;
   readonly timers: PluginTimers;
+  /** What vernemq.conf says to it: the lines `NAME.KEY = TEXT`, by KEY. Empty for plugins of the broker. */
+  readonly settings: Readonly<Record<string, string>>;
   /** To be called when the plugin's decisions about publishing may have changed: sessions then ask again. */
   invalidate(): void;
 }

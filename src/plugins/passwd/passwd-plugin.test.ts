@@ -15,7 +15,7 @@ async function setUp(t: TestContext, content: string | null) {
   const timers = new ManualTimers();
   const logger = new MemoryLogger();
   const plugin = new PasswdPlugin({ file, reloadInterval: 10 });
-  await plugin.start({ logger, timers, invalidate: () => {} });
+  await plugin.start({ logger, timers, settings: {}, invalidate: () => {} });
   t.after(() => plugin.stop());
   const login = (username: string | null, password: string | null) =>
     plugin.hooks.auth_on_register?.({
