@@ -6,7 +6,8 @@ import { makeDirectory } from "../files/make-directory.ts";
 import type { Logger } from "../log/logger.ts";
 import { type Findings, takeInventory, writeInventory } from "./inventory.ts";
 import { LevelDatabase, type LevelOptions, levelCode, levelMessage } from "./level-database.ts";
-import { isElsewhere, type Owner, readOwner, removeOwner, writeOwner } from "./owner.ts";
+import { isAlive, type Owner, readOwner, removeOwner, writeOwner } from "./owner.ts";
+import { StoreLock } from "./store-lock.ts";
 import { damagedTables, mendTables, sizeOf, tablesIn } from "./table-files.ts";
 
 /** Copies of damaged stores are named so, beside the store; at most so many are kept, for they fill the disk. */
@@ -15,8 +16,6 @@ const COPIES = 3;
 const DIRECTORY_MODE = 0o700;
 /** So many bytes of tables are held against their checksums after any crash: that takes about half a second. */
 const CHECKED_BYTES = 256 * 1024 * 1024;
-/** A table that was changed so short a time ago, in milliseconds, may be another process's. */
-const IN_THE_MAKING = 10_000;
 
 /** The store's directory cannot be used; the message is for the person who starts the broker. */
 export class StoreOpenError extends Error {
@@ -31,7 +30,22 @@ export interface OpenedLevel {
 }
 
 /**
- * Opens the database in a directory that this process alone uses. What LevelDB drops silently is reported; a database
+ * Takes a directory, made if there is none, for this process alone: nobody else looks at its files, mends or opens them
+ * until the lock is released.
+ *
+ * @throws StoreOpenError when another process has it, or the file system refuses
+ */
+export async function takeDirectory(directory: string): Promise<StoreLock> {
+  await prepare(directory);
+  try {
+    return await StoreLock.take(directory);
+  } catch (error) {
+    throw await refusal(directory, error);
+  }
+}
+
+/**
+ * Opens the database in a directory whose lock this process holds. What LevelDB drops silently is reported; a database
  * that does not open is repaired after a copy of it was put aside.
  *
  * @param now epoch milliseconds, for the name of the copy
@@ -45,7 +59,6 @@ export async function openLevel(
   now: number,
   broken = false,
 ): Promise<OpenedLevel> {
-  await prepare(directory);
   if (broken) {
     log.error("store_damaged", `the message store in ${directory} has unreadable files and is repaired`);
     return repair(directory, options, log, now);
@@ -56,7 +69,7 @@ export async function openLevel(
   for (const problem of findings.problems)
     log.error("store_missing", `the message store in ${directory} is damaged, data is lost: ${problem}`);
   const openings = 1 + (findings.closed ? 0 : (owner?.openings ?? 0));
-  const damaged = await suspectTables(directory, findings, owner, now);
+  const damaged = await suspectTables(directory, findings, owner);
   if (damaged.length > 0) {
     log.error(
       "store_damaged",
@@ -98,13 +111,11 @@ async function suspectTables(
   directory: string,
   { closed, changedTables }: Findings,
   owner: Owner | null,
-  now: number,
 ): Promise<readonly string[]> {
-  if (changedTables.length === 0 || (owner !== null && isElsewhere(owner))) return [];
   if (!closed && (owner?.openings ?? 0) < 2 && (await sizeOf(directory, changedTables)) > CHECKED_BYTES) {
     return [];
   }
-  return damagedTables(directory, changedTables, closed ? Number.POSITIVE_INFINITY : now - IN_THE_MAKING);
+  return damagedTables(directory, changedTables);
 }
 
 async function prepare(directory: string): Promise<void> {
@@ -113,12 +124,8 @@ async function prepare(directory: string): Promise<void> {
     // LevelDB makes files that everybody may read: the directory keeps others out.
     await chmod(directory, DIRECTORY_MODE);
   } catch (error) {
-    throw new StoreOpenError(
-      `the message store's directory ${directory} cannot be used: ${levelMessage(error)}`,
-      {
-        cause: error,
-      },
-    );
+    const problem = `the message store's directory ${directory} cannot be used: ${levelMessage(error)}`;
+    throw new StoreOpenError(problem, { cause: error });
   }
 }
 
@@ -141,8 +148,10 @@ async function refusal(directory: string, error: unknown): Promise<StoreOpenErro
     });
   }
   const owner = await readOwner(directory);
+  // While it mends the store that is still the last one.
+  const known = owner !== null && isAlive(owner);
   return new StoreOpenError(
-    `the message store in ${directory} is in use by another broker${owner === null ? "" : ` (process ${owner.pid})`}: ` +
+    `the message store in ${directory} is in use by another broker${known ? ` (process ${owner.pid})` : ""}: ` +
       "one data directory serves one process; stop that one or set another data directory",
     { cause: error },
   );
@@ -171,7 +180,8 @@ async function repair(
     const copies = (await readdir(dirname(directory))).filter((name) => name.startsWith(ASIDE));
     const copied = copies.length < COPIES;
     if (copied) {
-      await cp(directory, aside, { recursive: true, mode: constants.COPYFILE_FICLONE });
+      const filter = (path: string): boolean => !StoreLock.owns(path, directory);
+      await cp(directory, aside, { recursive: true, mode: constants.COPYFILE_FICLONE, filter });
       await chmod(aside, DIRECTORY_MODE);
     }
     // Repairing reads all tables, and may end the process over a damaged one.

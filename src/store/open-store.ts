@@ -4,7 +4,7 @@ import type { Database } from "./database.ts";
 import { ensureFormat, FORMAT_VERSION, MIGRATIONS, type Migration } from "./format.ts";
 import { levelCode } from "./level-database.ts";
 import { MeasuredDatabase } from "./measured-database.ts";
-import { openLevel, releaseLevel } from "./open-level.ts";
+import { openLevel, releaseLevel, takeDirectory } from "./open-level.ts";
 import type { StoreOptions } from "./options.ts";
 import type { HealthListener } from "./recovery.ts";
 import { restoreHeads } from "./restore-heads.ts";
@@ -40,8 +40,12 @@ export async function openStore(
   const { counters } = dependencies;
   const measured = (plain: Database): Database =>
     counters === undefined ? plain : new MeasuredDatabase(plain, counters);
-  const { database, damaged } = await open(false);
+  const lock = await takeDirectory(directory);
+  let database: Database | null = null;
   try {
+    const opened = await open(false);
+    const { damaged } = opened;
+    database = opened.database;
     const report = (problem: string) =>
       log.error("store_damaged", `the message store is damaged: ${problem}`);
     const found = await ensureFormat(database, directory, damaged, version, migrations, report);
@@ -62,11 +66,17 @@ export async function openStore(
         }
         return measured(opened.database);
       },
-      onClosed: () => releaseLevel(directory),
+      onClosed: async () => {
+        await releaseLevel(directory);
+        await lock.release();
+      },
     });
   } catch (error) {
-    await database.close();
-    await releaseLevel(directory);
+    if (database !== null) {
+      await database.close();
+      await releaseLevel(directory);
+    }
+    await lock.release();
     throw error;
   }
 }

@@ -18,9 +18,8 @@ export async function readOwner(directory: string): Promise<Owner | null> {
   return pid === undefined ? null : { pid: Number(pid), openings: Number(openings ?? 1) };
 }
 
-/** Whether another process than this one has that id. */
-export function isElsewhere({ pid }: Owner): boolean {
-  if (pid === process.pid) return false;
+/** Whether a process has that id. */
+export function isAlive({ pid }: Owner): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -30,7 +29,7 @@ export function isElsewhere({ pid }: Owner): boolean {
   }
 }
 
-/** Leaves our process id. The lock is LevelDB's: this may fail. */
+/** Leaves our process id, for messages. The lock is another thing: this may fail. */
 export async function writeOwner(directory: string, openings: number): Promise<void> {
   const text = `${process.pid}\n${openings}\n`;
   await writeFile(join(directory, OWNER_FILE), text, { mode: FILE_MODE }).catch(() => undefined);

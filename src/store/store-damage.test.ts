@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cp, readdir, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { cp, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { silentLogger } from "../log/logger.ts";
@@ -206,9 +206,10 @@ describe("damaged files", () => {
     for (const name of await files(directory, /\.ldb$/)) {
       const path = join(directory, name);
       await writeFile(path, Buffer.alloc((await stat(path)).size, 0x41));
-      // As if they were being written: they are not looked at before the store is opened.
-      await utimes(path, new Date("2100-01-01"), new Date("2100-01-01"));
     }
+    // So large a store is not looked at after its first crash.
+    await writeFile(join(directory, "999999.ldb"), "");
+    await truncate(join(directory, "999999.ldb"), 300 * 1024 * 1024);
     await rm(join(directory, "closed.json"));
     const lines = new Lines();
     const store = await open(directory, lines);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cp, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import { cp, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import {
@@ -36,9 +36,6 @@ describe("damaged tables", () => {
           const { size } = await stat(path);
           for (let i = 0; i <= round % 4; i++)
             await flip(path, Math.floor(size * ((round / 12 + i * 0.37) % 1)));
-          const longAgo = new Date("2020-01-01");
-          if (after === "a crash")
-            for (const name of tables) await utimes(join(damaged, name), longAgo, longAgo);
           const lines = new Lines();
           const store = await open(damaged, lines, { ...SMALL, compression });
           assert.ok(lines.has(/\.ldb failed the checksum/), lines.text.join("\n"));
@@ -64,7 +61,6 @@ describe("damaged tables", () => {
     await fill(directory, 400);
     const tables = await files(directory, /\.ldb$/);
     const path = join(directory, tables[0] ?? "");
-    const longAgo = new Date("2020-01-01");
     /** The same damage, in a store that looks larger than it is. */
     const opened = async (openings: number, large: boolean, pid = 999_999_999): Promise<Lines> => {
       const damaged = freshDirectory();
@@ -74,7 +70,6 @@ describe("damaged tables", () => {
       const victim = join(damaged, tables[0] ?? "");
       // In the filter: harmless when nobody looks.
       await flip(victim, (await stat(victim)).size - 120);
-      await utimes(victim, longAgo, longAgo);
       if (large) {
         await writeFile(join(damaged, "999999.ldb"), "");
         await truncate(join(damaged, "999999.ldb"), 300 * 1024 * 1024);
@@ -85,7 +80,8 @@ describe("damaged tables", () => {
     };
     assert.ok((await stat(path)).size > 1000);
     assert.ok((await opened(1, false)).has(/failed the checksum/));
-    assert.equal((await opened(1, false, process.ppid)).has(/failed the checksum/), false);
+    // An id that has been given to somebody else since says nothing.
+    assert.ok((await opened(1, false, process.ppid)).has(/failed the checksum/));
     assert.equal((await opened(1, true)).has(/failed the checksum/), false);
     assert.ok((await opened(2, true)).has(/failed the checksum/));
   });

@@ -19,19 +19,11 @@ export async function sizeOf(directory: string, names: readonly string[]): Promi
   return bytes;
 }
 
-/**
- * Which of these tables are damaged. One that was changed after `before` (epoch milliseconds) is passed over: another
- * process may be writing it.
- */
-export async function damagedTables(
-  directory: string,
-  names: readonly string[],
-  before: number,
-): Promise<string[]> {
+/** Which of these tables are damaged. */
+export async function damagedTables(directory: string, names: readonly string[]): Promise<string[]> {
   const damaged: string[] = [];
   for (const name of names) {
     const path = join(directory, name);
-    if ((await stat(path)).mtimeMs > before) continue;
     if (checkTable(await readFile(path)).kind !== "whole") damaged.push(name);
   }
   return damaged;
