@@ -19,7 +19,8 @@ interface Wipe {
   readonly subscriber: Subscriber;
   /** Those whose records are still to be deleted. */
   filters: Iterator<readonly [filter: string, options: unknown]>;
-  begun: boolean;
+  /** How many they are. */
+  left: number;
   /** Sessions with the same key that came after it: their records are written when it is over. */
   readonly successors: Set<Subscriber>;
   readonly waiting: (() => void)[];
@@ -35,6 +36,8 @@ export class RecordWriter implements CommitParticipant {
   #strayWills: string[] = [];
   /** By the key of the session. */
   readonly #wipes = new Map<string, Wipe>();
+  /** Those of which no commit has said anything yet. */
+  #newWipes: Wipe[] = [];
   /** To be called after the running commit, with which their wipes are over. */
   #wiped: (() => void)[] = [];
   readonly #relieved: () => void;
@@ -106,15 +109,19 @@ export class RecordWriter implements CommitParticipant {
     this.#changedWills.add(subscriber);
     const wipe = this.#wipeOf(subscriber);
     if (subscriber.subscriptions.size <= INLINE_SUBSCRIPTIONS) this.#changed.add(subscriber);
-    else if (wipe !== undefined) wipe.filters = both(wipe.filters, subscriber.subscriptions);
-    else {
-      this.#wipes.set(keyOf(subscriber), {
+    else if (wipe !== undefined) {
+      wipe.filters = both(wipe.filters, subscriber.subscriptions);
+      wipe.left += subscriber.subscriptions.size;
+    } else {
+      const begins: Wipe = {
         subscriber,
         filters: subscriber.subscriptions[Symbol.iterator](),
-        begun: false,
+        left: subscriber.subscriptions.size,
         successors: new Set(),
         waiting: [],
-      });
+      };
+      this.#wipes.set(keyOf(subscriber), begins);
+      this.#newWipes.push(begins);
     }
     this.#touch();
   }
@@ -165,21 +172,23 @@ export class RecordWriter implements CommitParticipant {
 
   /** Deletes what one commit may. After a wipe that is over come the records of its successors. */
   #wipe(batch: CommitBatch, changed: Set<Subscriber>, wills: Set<Subscriber>): void {
-    let left = DELETIONS;
+    let room = DELETIONS;
+    // Its own record goes last, also that of a session that has changed just before its end.
+    for (const { subscriber } of this.#newWipes) changed.delete(subscriber);
     for (const [key, wipe] of this.#wipes) {
       const { mountpoint, clientId } = wipe.subscriber.id;
-      let next = wipe.filters.next();
-      for (; next.done !== true; next = wipe.filters.next()) {
+      // Not so few are left over that the next start would look for them in the session's own record.
+      while (wipe.left > 0 && (room > 0 || wipe.left <= INLINE_SUBSCRIPTIONS)) {
+        const next = wipe.filters.next();
+        wipe.left = next.done === true ? 0 : wipe.left - 1;
+        if (next.done === true) break;
+        room--;
         batch.deleteRecord("subscriber", subscriptionKey(mountpoint, clientId, next.value[0]));
-        if (--left === 0) break;
       }
-      if (left === 0) {
-        changed.delete(wipe.subscriber);
-        if (!wipe.begun) batch.putRecord("subscriber", key, this.#lastRecord(wipe.subscriber));
-        wipe.begun = true;
+      if (wipe.left > 0) {
         // The rest in the next commit.
         this.#touch();
-        return;
+        break;
       }
       batch.deleteRecord("subscriber", key);
       this.#wipes.delete(key);
@@ -189,6 +198,13 @@ export class RecordWriter implements CommitParticipant {
       }
       for (const callback of wipe.waiting) this.#wiped.push(callback);
     }
+    // Those, too, that have not had their turn: their queues go with this commit.
+    for (const wipe of this.#newWipes) {
+      const key = keyOf(wipe.subscriber);
+      if (this.#wipes.get(key) === wipe)
+        batch.putRecord("subscriber", key, this.#lastRecord(wipe.subscriber));
+    }
+    this.#newWipes = [];
   }
 
   /** With a queue of its own: the old one, if it is still there, is found to belong to nobody. */

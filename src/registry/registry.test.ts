@@ -7,7 +7,13 @@ import { silentLogger } from "../log/logger.ts";
 import { Message } from "../mqtt/message.ts";
 import { Publication } from "../mqtt/publication.ts";
 import { GroupQueue } from "../queue/group-queue.ts";
-import { ManualStore, RecordingReceiver, testContext, UNLIMITED } from "../queue/queue-test-support.ts";
+import {
+  ManualDisk,
+  ManualStore,
+  RecordingReceiver,
+  testContext,
+  UNLIMITED,
+} from "../queue/queue-test-support.ts";
 import { SubscriberQueue } from "../queue/subscriber-queue.ts";
 import { RetainedStores } from "../retained/retained-stores.ts";
 import { Router } from "../routing/router.ts";
@@ -442,6 +448,38 @@ test("a delayed will waits; the client's return forgets it, the end of the sessi
   assert.deepEqual(heard.take(), ["0 no session"]);
 });
 
+test("a delayed will whose time came while the broker was away goes out, also when its client is back first", () => {
+  const world = new World();
+  const late = world.connected("late", { will: world.will("late", 30) });
+  const early = world.connected("early", { will: world.will("early", 300) });
+  world.disconnect(late);
+  world.disconnect(early);
+  world.store.commit();
+  world.context.clock.advance(60_000);
+  const next = world.restart();
+  const heard = next.listener();
+  assert.deepEqual(
+    [next.connected("late").sessionPresent, next.connected("early").sessionPresent],
+    [true, true],
+  );
+  assert.deepEqual(heard.take(), ["0 late"]);
+  next.advance(1_000);
+  assert.deepEqual(heard.take(), []);
+});
+
+test("a session resumed with an interval of 0 ends with its connection when another one takes over", () => {
+  const world = new World();
+  const heard = world.listener();
+  world.disconnect(world.connected("a"));
+  const second = world.connected("a", { expirySeconds: 0, will: world.will("w", 30) });
+  assert.equal(second.sessionPresent, true);
+  world.registry.subscribe(second.subscriber, "t", QOS1);
+  const third = world.connected("a");
+  assert.equal(third.sessionPresent, false);
+  assert.equal(third.subscriber.subscriptions.size, 0);
+  assert.deepEqual(heard.take(), ["0 w"], "a delay counts only while the session lives on [MQTT-3.1.3-9]");
+});
+
 test("take-over: the will goes out unless the session goes on within its delay, or that is suppressed", () => {
   for (const { delay, clean, suppressed, published } of [
     { delay: 0, clean: false, suppressed: false, published: true },
@@ -742,6 +780,42 @@ test("very many subscriptions of a session end a few in each turn and each commi
   world.registry.subscribe(registered(next), "many/1", QOS1);
   world.store.commit();
   assert.deepEqual([...(world.restart().registry.find("", "a")?.subscriptions ?? [])].length, 1);
+});
+
+test("many sessions that end at the same moment, each with some subscriptions, are whole after any crash", async () => {
+  const world = new World();
+  const { disk } = world.store;
+  const many = 100;
+  const each = 20;
+  for (let i = 0; i < many; i++) {
+    const client = world.connected(`c${i}`);
+    for (let n = 0; n < each; n++) world.registry.subscribe(client.subscriber, `f/${n}`, QOS1);
+  }
+  world.store.commit();
+  assert.equal(disk.records.size, many * (each + 1));
+  for (let i = 0; i < many; i++) {
+    const subscriber = world.registry.find("", `c${i}`);
+    assert.ok(subscriber !== undefined);
+    // What changes just before the end goes with it.
+    world.registry.subscribe(subscriber, "f/0", subscriptionOptions(2));
+    world.connect(`c${i}`, { clean: true, expirySeconds: 0 });
+  }
+  let commits = 0;
+  for (; disk.records.size > 0; commits++) {
+    assert.ok(commits < 10);
+    world.store.begin();
+    world.store.complete();
+    const found = new ManualDisk();
+    for (const [key, value] of disk.records) found.records.set(key, value);
+    const crashed = new World(new ManualStore(found)).restart();
+    crashed.advance(1);
+    for (let turns = 0; turns < 10; turns++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      crashed.store.commit();
+    }
+    assert.deepEqual([crashed.registry.count, crashed.store.disk.records.size], [0, 0]);
+  }
+  assert.ok(commits >= 2);
 });
 
 test("successors of a session with very many subscriptions wait until it is gone, also when they end before", () => {

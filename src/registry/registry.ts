@@ -132,8 +132,10 @@ export class Registry implements SubscriberTimers {
       subscriber = undefined;
     }
     if (subscriber !== undefined) {
-      this.#displace(subscriber, registration.clean);
-      if (registration.clean || !subscriber.persistent) {
+      // Without an interval it ends with its connection, also one that has resumed a stored session (MQTT 5, 3.1.2.11.2).
+      const ends = registration.clean || subscriber.expirySeconds === 0;
+      this.#displace(subscriber, ends);
+      if (ends) {
         wiped ||= subscriber.persistent;
         this.#end(subscriber, "gone");
         subscriber = undefined;
@@ -309,10 +311,9 @@ export class Registry implements SubscriberTimers {
     else this.#schedule(subscriber);
   }
 
-  /** An older connection makes room. Its will is published unless the session goes on within the will's delay. */
-  #displace(subscriber: Subscriber, clean: boolean): void {
+  /** An older connection makes room. Its will is published unless the session goes on, within the will's delay. */
+  #displace(subscriber: Subscriber, ends: boolean): void {
     const { handle, will } = subscriber;
-    const ends = clean || !subscriber.persistent;
     const pending = subscriber.willDueAt !== 0;
     if (handle !== null) {
       subscriber.handle = null;
@@ -321,9 +322,11 @@ export class Registry implements SubscriberTimers {
       this.presenceChanged(subscriber);
     }
     if (will === null) return;
+    // A pending one may be due already: its timer is late, or the broker was not running at its time.
+    const due = pending && (ends || this.#clock.now() >= subscriber.willDueAt);
     this.#dropWill(subscriber);
     if (handle !== null && this.#options.value.suppressLastWillOnTakeover) return;
-    if (handle !== null ? ends || will.delaySeconds === 0 : ends && pending) {
+    if (handle !== null ? ends || will.delaySeconds === 0 : due) {
       this.#publishWill(subscriber, will);
     }
   }
