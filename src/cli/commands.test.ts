@@ -256,6 +256,21 @@ describe("the commands", () => {
     );
   });
 
+  it("logs to the file when it is started in the background, whatever log.console says", async () => {
+    for (const target of ["console", "both"]) {
+      writeFileSync(where.confFile, `log.console = ${target}\nallow_anonymous = on\n`);
+      const place = ["--data-dir", where.directories.data];
+      const { status, stderr } = await run(["vernemq", "start", ...place]);
+      assert.equal(status, 0, stderr);
+      assert.equal((await run(["vernemq", "stop", ...place])).status, 0);
+      assert.equal(readFileSync(join(where.directories.log, "startup.out"), "utf8"), "");
+      const logged = readFileSync(join(where.directories.log, "console.log"), "utf8");
+      assert.match(logged, /is ready\n/);
+      assert.equal(/in the background nobody would see the lines/.test(logged), target === "console");
+      rmSync(join(where.directories.log, "console.log"));
+    }
+  });
+
   it("cannot be made to open the debugger of its runtime by a signal", async () => {
     for (const file of ["setup/launch.sh", "start.mjs"]) {
       const script = readFileSync(join(import.meta.dirname, "..", "..", "scripts", file), "utf8");

@@ -40,6 +40,7 @@ export async function start(where: Places, mainFile: string): Promise<number> {
   const argv = [...runtimeArguments, "vernemq", "foreground", ...placeArguments(where)];
   const child = spawn(process.execPath, argv, {
     detached: true,
+    env: { ...process.env, VERNEMQ_BACKGROUND: "1" },
     stdio: ["ignore", output, output],
   });
   closeSync(output);

@@ -13,6 +13,15 @@ test("before CONNECT nothing else is taken, and that is said from the first byte
     assert.equal(refuse(0, Buffer.from([first]), ProtocolError).connectVersion, 0);
   }
   refuse(0, Buffer.from([0x12]), MalformedPacket);
+  for (const [first, reason] of [
+    [0x16, /^this looks like TLS; the port is one for MQTT without TLS$/],
+    ["GET / HTTP/1.1", /^this looks like HTTP; the port is one for MQTT$/],
+    ["PROXY TCP4", /^this is PUBREC before CONNECT, HTTP, or the PROXY protocol$/],
+    ["\r\n\r\n\0", /^this looks like the PROXY protocol; proxy_protocol is off$/],
+    [0x40, /^packet type 4 before CONNECT$/],
+  ] as const) {
+    refuse(0, typeof first === "string" ? Buffer.from(first) : Buffer.from([first]), ProtocolError, reason);
+  }
   const large = new Recorder(0);
   const header = Buffer.from([0x10, 0x81, 0x80, 0x20]);
   assert.equal(frameLength(header, 0, 4), MAXIMUM_CONNECT_FRAME + 1 + 4);

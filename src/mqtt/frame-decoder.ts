@@ -118,11 +118,22 @@ export function decodeFrames(handler: PacketHandler, buffer: Buffer, start: numb
   return at;
 }
 
+/** What a connection speaks that begins like this and never with CONNECT; null when that is not clear. */
+function otherProtocol(first: number): string | null {
+  if (first === 0x16) return "this looks like TLS; the port is one for MQTT without TLS";
+  if (first === 0x0d) return "this looks like the PROXY protocol; proxy_protocol is off";
+  if (first === 0x50) return "this is PUBREC before CONNECT, HTTP, or the PROXY protocol";
+  if (first >= 0x41 && first <= 0x5a) return "this looks like HTTP; the port is one for MQTT";
+  return null;
+}
+
 /** Refuses a packet that can never be right by its first byte alone, so that nothing is kept of it. */
 function refuseEarly(handler: PacketHandler, first: number, version: 0 | ProtocolVersion): boolean {
   const type = first >> 4;
   const flags = first & 0x0f;
   if (version === 0) {
+    const other = otherProtocol(first);
+    if (other !== null) return refuse(handler, ReasonCode.ProtocolError, other); // [MQTT-3.1.0-1]
     if (type !== PacketType.Connect) {
       return refuse(handler, ReasonCode.ProtocolError, `packet type ${type} before CONNECT`); // [MQTT-3.1.0-1]
     }

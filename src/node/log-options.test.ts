@@ -25,6 +25,19 @@ describe("logOptions", () => {
     });
   });
 
+  it("writes to the file only where nobody sees standard output", (context) => {
+    for (const [target, background] of [
+      ["off", "off"],
+      ["file", "file"],
+      ["console", "file"],
+      ["both", "file"],
+    ]) {
+      const configuration = load(context, `log.console = ${target}`);
+      assert.equal(logOptions(configuration, { background: true }).console.target, background);
+      assert.equal(logOptions(configuration).console.target, target);
+    }
+  });
+
   it("takes everything from the log keys", (context) => {
     const write = () => undefined;
     const options = logOptions(
@@ -46,7 +59,7 @@ describe("logOptions", () => {
           "log.crash.maximum_message_size = 1KB",
         ].join("\n"),
       ),
-      write,
+      { writeLog: write },
     );
     assert.deepEqual(options, {
       level: "warning",

@@ -4,18 +4,27 @@ import type { LogFileOptions, LogFormat, LogOptions } from "../log/options.ts";
 import type { RotationTime } from "../log/rotation-time.ts";
 import type { SyslogOptions } from "../log/syslog/options.ts";
 
-/**
- * Where the log goes, from the `log.*` keys, none of which can be changed at run time. `writeLog` takes the place of
- * standard output.
- */
-export function logOptions(configuration: Configuration, writeLog?: (text: string) => void): LogOptions {
+/** What the place of a node says about its log. */
+interface LogSurroundings {
+  /** Takes the place of standard output. */
+  readonly writeLog?: ((text: string) => void) | undefined;
+  /** `vernemq start` has started it: nobody sees standard output, and a file that it led to would never be rotated. */
+  readonly background?: boolean;
+}
+
+/** Where the log goes, from the `log.*` keys, none of which can be changed at run time. */
+export function logOptions(
+  configuration: Configuration,
+  { writeLog, background = false }: LogSurroundings = {},
+): LogOptions {
+  const target = configuration.get("log.console");
   const level = configuration.get("log.level");
   return {
     level: level === "all" ? "debug" : level,
     template: configuration.get("log.template"),
     maximumCrashReport: configuration.get("log.crash.maximum_message_size"),
     console: {
-      target: configuration.get("log.console"),
+      target: background && target !== "off" ? "file" : target,
       level: configuration.get("log.console.level"),
       file: fileOf(configuration, "console", configuration.get("log.console.file.format")),
       format: configuration.get("log.console.console.format"),

@@ -56,7 +56,13 @@ export async function startNode(options: StartOptions) {
     }
   }
   const syslog = await syslogOf(configuration, env);
-  const log = createLogger(logOptions(configuration, writeLog), systemClock, syslog);
+  const background = env.VERNEMQ_BACKGROUND === "1";
+  const log = createLogger(logOptions(configuration, { writeLog, background }), systemClock, syslog);
+  if (background && configuration.get("log.console") === "console")
+    log.info(
+      "start",
+      "log.console = console: in the background nobody would see the lines, so they are here",
+    );
   for (const { text } of warnings) log.warning("configuration", text);
   const metrics = new Metrics();
   const { counters } = metrics;

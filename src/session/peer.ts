@@ -23,5 +23,6 @@ export interface Peer {
 
 /** Where a peer is, for log lines. */
 export function peerText({ address, port }: Peer): string {
+  if (address === "local" || address.startsWith("local:")) return address;
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
