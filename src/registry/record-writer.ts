@@ -40,6 +40,9 @@ export class RecordWriter implements CommitParticipant {
   #newWipes: Wipe[] = [];
   /** To be called after the running commit, with which their wipes are over. */
   #wiped: (() => void)[] = [];
+  /** Keys of sessions that have ended, which the next commit tells the store, and of which the running one does. */
+  #ending = new Set<string>();
+  #collectedEnding = new Set<string>();
   readonly #relieved: () => void;
 
   /** `relieved` is called after each commit: then it is not busy any more. */
@@ -58,6 +61,13 @@ export class RecordWriter implements CommitParticipant {
     const wipe = this.#wipeOf(subscriber);
     if (wipe === undefined) this.#store.whenDurable(callback);
     else wipe.waiting.push(callback);
+  }
+
+  /** Whether the end of a session before this one with the same id is not durable yet. */
+  isEnding(subscriber: Subscriber): boolean {
+    if (this.#ending.size + this.#collectedEnding.size + this.#wipes.size === 0) return false;
+    const key = keyOf(subscriber);
+    return this.#ending.has(key) || this.#collectedEnding.has(key) || this.#wipes.has(key);
   }
 
   /** The session itself has changed, or is new. */
@@ -107,6 +117,7 @@ export class RecordWriter implements CommitParticipant {
    */
   delete(subscriber: Subscriber): void {
     this.#changedWills.add(subscriber);
+    this.#ending.add(keyOf(subscriber));
     const wipe = this.#wipeOf(subscriber);
     if (subscriber.subscriptions.size <= INLINE_SUBSCRIPTIONS) this.#changed.add(subscriber);
     else if (wipe !== undefined) {
@@ -133,6 +144,8 @@ export class RecordWriter implements CommitParticipant {
     this.#changed = new Set();
     this.#changedWills = new Set();
     this.#changedSubscriptions = new Map();
+    this.#collectedEnding = this.#ending;
+    this.#ending = new Set();
     if (this.#wipes.size > 0) {
       this.#hold(changed);
       this.#hold(wills);
@@ -152,6 +165,7 @@ export class RecordWriter implements CommitParticipant {
   committed(): void {
     const wiped = this.#wiped;
     this.#wiped = [];
+    this.#collectedEnding = new Set();
     for (const callback of wiped) this.#store.whenDurable(callback);
     this.#relieved();
   }
@@ -192,6 +206,7 @@ export class RecordWriter implements CommitParticipant {
       }
       batch.deleteRecord("subscriber", key);
       this.#wipes.delete(key);
+      this.#collectedEnding.add(key);
       for (const successor of wipe.successors) {
         changed.add(successor);
         wills.add(successor);

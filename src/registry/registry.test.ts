@@ -327,6 +327,34 @@ test("a clean start wipes the stored session before it is answered", () => {
   }
 });
 
+test("a session that is not stored is answered when the stored one before it is gone, also when that had ended before", () => {
+  const clean = { clean: true, expirySeconds: 0 };
+  const world = new World();
+  world.disconnect(world.connected("a"));
+  world.store.commit();
+  // The second connection takes over from one that was not answered yet.
+  const [first, second] = [world.connect("a", clean), world.connect("a", clean)];
+  assert.deepEqual([first.taken, second.sessionPresent], [1, null]);
+  world.store.begin();
+  const third = world.connect("a", clean);
+  assert.equal(third.sessionPresent, null);
+  world.store.commit();
+  assert.deepEqual([second.sessionPresent, third.sessionPresent], [null, false]);
+  assert.equal(world.restart().registry.count, 0);
+  assert.equal(world.connect("a", clean).sessionPresent, false, "nothing to wait for");
+
+  const old = world.connected("b");
+  world.registry.changeExpiry(old.subscriber, 0);
+  world.disconnect(old);
+  const next = world.connect("b", clean);
+  assert.equal(next.sessionPresent, null);
+  world.store.begin();
+  assert.equal(world.restart().registry.count, 1, "the old one is still on disk");
+  assert.equal(next.sessionPresent, null);
+  world.store.complete();
+  assert.equal(next.sessionPresent, false);
+});
+
 test("sessions expire after their interval, counted from the end of the connection", () => {
   const world = new World();
   const handle = world.connected("a", { expirySeconds: 60 });

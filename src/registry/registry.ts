@@ -111,8 +111,8 @@ export class Registry implements SubscriberTimers {
 
   /**
    * Makes a connection the owner of its client id, taking an older connection's place [MQTT-3.1.4-3]. Calls back when
-   * that is durable: at once for a session that is not stored and replaces none that is. Not called when yet another
-   * connection took over meanwhile.
+   * that is durable: at once for a session that is not stored, unless the store still has one before it. Not called
+   * when yet another connection took over meanwhile.
    */
   register(
     registration: Registration,
@@ -120,14 +120,12 @@ export class Registry implements SubscriberTimers {
   ): void {
     const { mountpoint, clientId, handle } = registration;
     let subscriber = this.find(mountpoint.name, clientId);
-    let wiped = false;
     if (
       subscriber !== undefined &&
       subscriber.handle === null &&
       this.#clock.now() >= this.#expiresAt(subscriber)
     ) {
       // Its timer is late by up to a tick.
-      wiped = subscriber.persistent;
       this.#due(subscriber);
       subscriber = undefined;
     }
@@ -136,7 +134,6 @@ export class Registry implements SubscriberTimers {
       const ends = registration.clean || subscriber.expirySeconds === 0;
       this.#displace(subscriber, ends);
       if (ends) {
-        wiped ||= subscriber.persistent;
         this.#end(subscriber, "gone");
         subscriber = undefined;
       }
@@ -157,7 +154,7 @@ export class Registry implements SubscriberTimers {
       // Without a will nothing is stored of one: that of an older connection has been dropped.
       if (owner.will !== null) this.#records.saveWill(owner);
       this.#records.save(owner);
-    } else if (!wiped) {
+    } else if (!this.#records.isEnding(owner)) {
       done(owner, sessionPresent);
       return;
     }
