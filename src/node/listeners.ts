@@ -10,7 +10,6 @@ import { blockEpoch } from "../listener/block-pool.ts";
 import { ConnectionGuard } from "../listener/connection-guard.ts";
 import { mqttKind } from "../listener/kinds.ts";
 import { type ListenerLimits, type ListenerServices, MqttListener } from "../listener/mqtt-listener.ts";
-import { TlsError } from "../listener/tls/material-file.ts";
 import { TlsDirectory } from "../listener/tls/tls-directory.ts";
 import { Publication } from "../mqtt/publication.ts";
 import { ReasonCode } from "../mqtt/reason-code.ts";
@@ -25,6 +24,7 @@ import { TurnBudget } from "../session/turn-budget.ts";
 import { HttpListeners } from "./http-listeners.ts";
 import type { ListenerEntry } from "./listener-directory.ts";
 import type { LoadMonitor } from "./load-monitor.ts";
+import { openFailure } from "./open-failure.ts";
 import { flappingRules, guardLimits, httpGuardLimits, protectionKeys } from "./protection.ts";
 import type { NodeParts } from "./running-node.ts";
 import { SavedListeners } from "./saved-listeners.ts";
@@ -36,6 +36,14 @@ import { StartError } from "./start-error.ts";
 const GOODBYE = 1_000;
 /** What a WebSocket message may be larger than one packet: clients may send several packets in one, bytes. */
 const SEVERAL_PACKETS = 1024 * 1024;
+/** What listeners of a kind speak, as the log says it; all others speak plain MQTT. */
+const SPOKEN: ReadonlyMap<string, string> = new Map([
+  ["ssl", "MQTT over TLS"],
+  ["ws", "MQTT over WebSocket"],
+  ["wss", "MQTT over WebSocket with TLS"],
+  ["http", "HTTP"],
+  ["https", "HTTPS"],
+]);
 const STOPPING: ConnectRefusal = {
   reasonCode: ReasonCode.ServerUnavailable,
   overload: false,
@@ -122,7 +130,7 @@ export class Listeners {
       try {
         this.#entries.push(await this.#make(listener, configured));
       } catch (error) {
-        problems.push(...problemsOf(listener, error));
+        problems.push(...openFailure(this.#parts.configuration, listener, error));
       }
     }
     // No port is opened before everything behind all of them is in order.
@@ -130,7 +138,7 @@ export class Listeners {
       try {
         await listener.prepare();
       } catch (error) {
-        problems.push(...problemsOf(configuration, error));
+        problems.push(...openFailure(this.#parts.configuration, configuration, error));
       }
     }
     // Those for HTTP first: nobody speaks MQTT to a broker that then ends because a port of theirs is taken.
@@ -141,7 +149,7 @@ export class Listeners {
         try {
           await this.#listen(entry);
         } catch (error) {
-          problems.push(...problemsOf(entry.configuration, error));
+          problems.push(...openFailure(this.#parts.configuration, entry.configuration, error));
         }
       }
     }
@@ -242,10 +250,10 @@ export class Listeners {
     }
   }
 
-  async #listen({ listener, address, rules }: ListenerEntry): Promise<void> {
+  async #listen({ listener, address, configuration }: ListenerEntry): Promise<void> {
     await listener.listen();
     const port = listener.address.kind === "unix" ? "" : `:${listener.port}`;
-    const spoken = rules === null ? "HTTP" : "MQTT";
+    const spoken = SPOKEN.get(configuration.kind) ?? "MQTT";
     this.#parts.log.info("listener", `listening for ${spoken} on ${address}${port} (${listener.name})`);
   }
 
@@ -302,15 +310,6 @@ export class Listeners {
       listeners: () => entries.map(({ type, listener }) => ({ type, running: listener.listening })),
     };
   }
-}
-
-/** Why a listener cannot be opened, a line each. */
-function problemsOf(listener: ListenerConfiguration, error: unknown): readonly string[] {
-  const { kind, name, address } = listener;
-  const which = `error: listener.${kind}.${name}`;
-  if (error instanceof TlsError) return error.lines.map((line) => `${which}: ${line}`);
-  const where = address.kind === "ip" ? `${address.host}:${address.port}` : address.path;
-  return [`${which} cannot listen on ${where}: ${reasonOf(error)}`];
 }
 
 function addressText(address: Address): string {

@@ -215,7 +215,9 @@ describe("health and metrics over HTTP", { skip: oursOnly }, async () => {
     );
     await assert.rejects(
       startBroker({ configuration: { "listener.http.default": `127.0.0.1:${port}` } }),
-      new RegExp(`error: listener\\.http\\.default cannot listen on 127\\.0\\.0\\.1:${port}: .*EADDRINUSE`),
+      new RegExp(
+        `error: \\S+\\.conf:\\d+: listener\\.http\\.default cannot listen on 127\\.0\\.0\\.1:${port}: another program listens there \\(EADDRINUSE\\)`,
+      ),
     );
   });
 });

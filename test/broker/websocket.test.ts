@@ -122,6 +122,16 @@ for (const kind of ["ws", "wss"] as const) {
   });
 }
 
+test("the log says what each listener speaks", options, () => {
+  for (const [spoken, port] of [
+    ["MQTT over WebSocket", ports.ws],
+    ["MQTT over WebSocket with TLS", ports.wss],
+    ["MQTT", broker.port],
+  ] as const) {
+    assert.ok(broker.log().includes(`listening for ${spoken} on 127.0.0.1:${port} `), spoken);
+  }
+});
+
 test("connections over WebSocket are counted", options, async () => {
   const client = RawClient.over(await openTransport(ports.ws, "127.0.0.1", "ws"));
   client.sendConnect({ clientId: "counted" });
