@@ -161,6 +161,7 @@ export function fakePorts(sessions: Iterable<SessionInfo> = SESSIONS): FakePorts
     },
     health: { healthy: true, problems: [] },
     configuration: {
+      keys: () => settings.keys(),
       isKnown: (key) => settings.has(key),
       nearest: (key) => (key === "retry" ? ["retry_interval", "retry_x"] : []),
       isSettable: (key) => key !== "nodename",

@@ -484,17 +484,3 @@ describe("other commands", () => {
     assert.equal((await run("session reauthorize client-id=x username=alice")).stdout, "Unchanged\n");
   });
 });
-
-describe("completion", () => {
-  const admin = createAdmin(fakePorts());
-  it("offers commands, then flags and keys", () => {
-    assert.deepEqual(admin.complete([], "se"), ["session", "set"]);
-    assert.deepEqual(admin.complete(["session"], ""), ["disconnect", "reauthorize", "show"]);
-    assert.deepEqual(admin.complete(["session", "disconnect"], "c"), ["client-id="]);
-    assert.deepEqual(admin.complete(["session", "disconnect", "client-id=x"], "--"), [
-      "--cleanup",
-      "--mountpoint=",
-    ]);
-    assert.deepEqual(admin.complete(["bogus"], ""), []);
-  });
-});

@@ -76,6 +76,9 @@ export class Admin {
         const flag = `--${name}${value === undefined ? "" : "="}`;
         if (begun.startsWith("-") && flag.startsWith(begun)) found.add(flag);
       }
+      for (const word of command.offers?.() ?? []) {
+        if (word.startsWith(begun) && word.startsWith("-") === begun.startsWith("-")) found.add(word);
+      }
       for (const { name } of command.keys ?? []) if (`${name}=`.startsWith(begun)) found.add(`${name}=`);
     }
     return [...found].sort();

@@ -47,6 +47,8 @@ export interface Command {
   readonly words?: string;
   /** Flags whose names are not a fixed part of the grammar (fields, labels); refused ones become this error text. */
   readonly unknownFlag?: (name: string) => string | undefined;
+  /** Further words that may be typed, for completion: field flags, `key=`, keys. */
+  offers?(): Iterable<string>;
   run(invocation: Invocation): Promise<readonly Element[]> | readonly Element[];
 }
 

@@ -196,6 +196,8 @@ export interface PluginDirectory {
 }
 
 export interface ConfigurationPort {
+  /** All keys without free words, and those that are set. */
+  keys(): Iterable<string>;
   isKnown(key: string): boolean;
   /** Known keys that may have been meant by an unknown one. */
   nearest(key: string): readonly string[];

@@ -74,6 +74,7 @@ describe("a change on the running node", () => {
       ],
     );
     assert.deepEqual(settings.nearest("max_inflight"), ["max_inflight_messages"]);
+    assert.ok(new Set(settings.keys()).has("listener.max_connections"));
     assert.deepEqual(settings.set(new Map([["retry_interval", "9"]])), []);
     assert.equal(settings.value("retry_interval"), "9");
     assert.match(settings.set(new Map([["retry_interval", "x"]]))[0] ?? "", /^retry_interval = x: /);

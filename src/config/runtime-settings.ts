@@ -1,10 +1,13 @@
 import type { Configuration } from "./configuration.ts";
 import { describeOption } from "./description.ts";
 import { findKey, nearestKeys } from "./key-index.ts";
+import { allOptions } from "./schema/schema.ts";
 import { wrap } from "./wrap.ts";
 
 /** The configuration as the commands `vmq-admin set`, `show` and `describe` use it. */
 export interface RuntimeSettings {
+  /** All keys without free words, and those that are set. */
+  keys(): Iterable<string>;
   isKnown(key: string): boolean;
   /** Up to three known keys that may have been meant by an unknown one. */
   nearest(key: string): readonly string[];
@@ -21,6 +24,11 @@ export interface RuntimeSettings {
 /** What commands may see and change of a configuration. */
 export function runtimeSettings(configuration: Configuration): RuntimeSettings {
   return {
+    keys: () =>
+      new Set([
+        ...[...allOptions.keys()].filter((key) => !key.includes("$")),
+        ...configuration.settings().map(({ key }) => key),
+      ]),
     isKnown: (key) => findKey(key) !== undefined,
     nearest: nearestKeys,
     isSettable: (key) => findKey(key)?.option.runtime ?? false,

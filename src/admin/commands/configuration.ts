@@ -33,6 +33,8 @@ export function setCommand(configuration: ConfigurationPort, node: NodePort): Co
     summary: "Changes settings of the running node until the next restart.",
     anyKeys: true,
     flags: NODE_FLAGS,
+    offers: () =>
+      [...configuration.keys()].filter((key) => configuration.isSettable(key)).map((key) => `${key}=`),
     run: (invocation): Element[] => {
       const { keys, flags } = invocation;
       if (keys.size === 0) {
@@ -63,6 +65,7 @@ export function showCommand(configuration: ConfigurationPort, node: NodePort): C
     summary: "Shows the current value of settings.",
     words: "<key>...",
     flags: NODE_FLAGS,
+    offers: () => configuration.keys(),
     run: (invocation): Element[] => {
       const keys = [...new Set(invocation.words)];
       if (keys.length === 0) {
@@ -81,6 +84,7 @@ export function describeCommand(configuration: ConfigurationPort): Command {
     path: ["describe"],
     summary: "Shows what settings mean.",
     words: "<key>...",
+    offers: () => configuration.keys(),
     run: ({ words }): Element[] => {
       if (words.length === 0) return [alert("Usage: vmq-admin describe <variable> ...")];
       checkKnown(words, configuration);

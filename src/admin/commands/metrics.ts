@@ -72,6 +72,7 @@ export function metricsShow(metrics: Metrics): Command {
       },
     ],
     unknownFlag: (name) => (LABELS.includes(name) ? undefined : `Invalid flag: --${name}`),
+    offers: () => LABELS.map((label) => `--${label}=`),
     run: (invocation): Element[] => {
       const aggregate = invocation.flags.get("aggregate") !== "false";
       const described = invocation.flags.has("with-descriptions");

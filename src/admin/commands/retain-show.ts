@@ -66,6 +66,7 @@ export function retainShow(directory: RetainedDirectory): Command {
       { name: "rowtimeout", value: "milliseconds", help: "accepted for compatibility", accepts: isCount },
     ],
     unknownFlag: (name) => (FIELDS.has(name) ? undefined : `Invalid key: "${name}"`),
+    offers: () => [...FIELDS.keys()].map((name) => `--${name}`),
     run: (invocation): Element[] => {
       const query = fieldQuery(FIELDS, invocation.repeated, ["payload", "topic"]);
       const limit = Number(invocation.flags.get("limit") ?? 100);

@@ -156,6 +156,7 @@ export function sessionShow(directory: SessionDirectory): Command {
       },
     ],
     unknownFlag: (name) => (FIELDS.has(name) ? undefined : `Invalid key: "${name}"`),
+    offers: () => [...FIELDS.keys()].map((name) => `--${name}`),
     run: (invocation): Element[] => {
       const query = fieldQuery(FIELDS, invocation.repeated, DEFAULT_COLUMNS);
       const limit = Number(invocation.flags.get("limit") ?? 100);
