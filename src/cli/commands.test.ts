@@ -256,6 +256,19 @@ describe("the commands", () => {
     );
   });
 
+  it("says that a node was stopped or killed while it started", async () => {
+    const file = join(directory, "early.ts");
+    for (const [statement, said] of [
+      ["process.exitCode = 0;", "It was told to stop before it served."],
+      ['process.kill(process.pid, "SIGKILL");', "It was ended by SIGKILL."],
+    ] as const) {
+      writeFileSync(file, statement);
+      const { status, stderr } = await startOf(file);
+      assert.equal(status, 1);
+      assert.ok(stderr.endsWith(`${said}\nvernemq failed to start\n`), stderr);
+    }
+  });
+
   it("logs to the file when it is started in the background, whatever log.console says", async () => {
     for (const target of ["console", "both"]) {
       writeFileSync(where.confFile, `log.console = ${target}\nallow_anonymous = on\n`);

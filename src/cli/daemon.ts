@@ -50,7 +50,7 @@ export async function start(where: Places, mainFile: string): Promise<number> {
     return 0;
   }
   if (outcome === "ended") {
-    process.stderr.write(lastWords(outputFile));
+    process.stderr.write(lastWords(outputFile, child));
     process.stderr.write("vernemq failed to start\n");
     return 1;
   }
@@ -64,10 +64,12 @@ export async function start(where: Places, mainFile: string): Promise<number> {
   return 1;
 }
 
-/** What a process said that ended; it can say nothing where there is no room for it. */
-function lastWords(outputFile: string): string {
+/** What a process said that ended. It can say nothing where there is no room for it, or when it was told to end. */
+function lastWords(outputFile: string, { exitCode, signalCode }: ChildProcess): string {
   const words = readFileSync(outputFile, "utf8");
   if (words !== "") return words;
+  if (exitCode === 0) return "It was told to stop before it served.\n";
+  if (signalCode !== null) return `It was ended by ${signalCode}.\n`;
   return `The reason is not in ${outputFile}; is its file system full? \`vernemq foreground\` shows it.\n`;
 }
 
