@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -355,6 +365,26 @@ describe("vmq-passwd", () => {
       .trimEnd()
       .split("\n")
       .map((line) => line.split(":")[0] ?? "");
+
+  it("changes the file that a link leads to", async () => {
+    const target = join(file, "..", "target");
+    writeFileSync(target, "alice:pw\n");
+    symlinkSync(target, file);
+    assert.deepEqual(await run(["-U", file]), { status: 0, stdout: "", stderr: "" });
+    assert.equal(readlinkSync(file), target);
+    assert.match(readFileSync(target, "utf8"), /^alice:\$6\$/);
+  });
+
+  it("names file and line of what it does not understand, and options that do not go together", async () => {
+    writeFileSync(file, "alice:pw\nnonsense\n");
+    for (const [argv, said] of [
+      [["-U", file], `${file}, line 2: a line must be username:password-hash`],
+      [["-f", file, "alice"], "-f goes with -c only."],
+      [["-c", "-D", file, "alice"], "-c, -D and -U exclude each other."],
+    ] as const) {
+      assert.deepEqual(await run(argv), { status: 1, stdout: "", stderr: `Error: ${said}\n` });
+    }
+  });
 
   it("creates a file, adds, replaces and deletes users", async () => {
     const created = await run(["-c", file, "alice"], "secret\nsecret\n");

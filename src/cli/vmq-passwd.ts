@@ -4,6 +4,7 @@ import {
   copyFileSync,
   existsSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -48,7 +49,9 @@ function giveToOwner(fresh: string, model: string): void {
  * Puts new content in the place of a password file in one step; owner and rights stay. FILE.tmp is a copy of the old
  * file while that goes on.
  */
-function replace(file: string, text: string): void {
+function replace(named: string, text: string): void {
+  // A link stays one: what it leads to is replaced.
+  const file = existsSync(named) ? realpathSync(named) : named;
   const backup = `${file}.tmp`;
   const fresh = `${file}.new`;
   try {
@@ -62,7 +65,7 @@ function replace(file: string, text: string): void {
     rmSync(backup, { force: true });
   } catch (error) {
     rmSync(fresh, { force: true });
-    throw new PasswordError(`Error: Unable to write password file ${file}. ${reasonOf(error)}.`);
+    throw new PasswordError(`Error: Unable to write password file ${named}. ${reasonOf(error)}.`);
   }
 }
 
@@ -102,8 +105,8 @@ async function edit(file: string, user: string, { c: create, f: force, D: remove
 
 async function execute(file: string, user: string | undefined, options: Options): Promise<void> {
   const { c, D, U, f } = options;
-  if ((c && D) || (c && U) || (D && U) || (f && !c))
-    throw new PasswordError("Error: -c, -D and -U exclude each other.");
+  if (f && !c) throw new PasswordError("Error: -f goes with -c only.");
+  if ((c && D) || (c && U) || (D && U)) throw new PasswordError("Error: -c, -D and -U exclude each other.");
   if (U) {
     if (user !== undefined) throw new PasswordError("Error: -U takes a password file only.");
     replace(file, hashClearText(read(file)));
@@ -140,7 +143,7 @@ export async function vmqPasswd(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;
     if (error instanceof PasswordFileError) {
-      process.stderr.write(`Error: ${error.message}\n`);
+      process.stderr.write(`Error: ${program.args[0]}, ${error.message}\n`);
       return 1;
     }
     if (!(error instanceof PasswordError)) throw error;
