@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { chmodSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { loadConfiguration } from "./load.ts";
@@ -73,6 +74,29 @@ describe("includes", () => {
       ["vernemq.conf:3: nothing is included, because there is no file secrets.conf"],
     );
     assert.equal(result.configuration.get("retry_interval"), 3);
+  });
+
+  it("of what could be read for ever, or lead in a circle, are errors", {
+    skip: process.platform === "win32",
+  }, (t) => {
+    const request = requestFor(t, {
+      "vernemq.conf": "include pipe\ninclude zero\ninclude loop\ninclude null\ngraphite_prefix = $(<pipe)",
+    });
+    const folder = dirname(request.confFile);
+    assert.equal(spawnSync("mkfifo", [join(folder, "pipe")]).status, 0);
+    for (const [name, target] of [
+      ["zero", "/dev/zero"],
+      ["null", "/dev/null"],
+      ["loop", "loop"],
+    ] as const) {
+      symlinkSync(target, join(folder, name));
+    }
+    assert.deepEqual(errorsOf(request), [
+      "vernemq.conf:1: pipe cannot be read: it is a pipe, not a file",
+      "vernemq.conf:2: zero cannot be read: it is a device, not a file",
+      "vernemq.conf:3: loop cannot be read: its symbolic links lead in a circle",
+      "vernemq.conf:5: graphite_prefix: cannot be replaced by the content of pipe: it is a pipe, not a file",
+    ]);
   });
 
   it("of a directory are errors", (t) => {

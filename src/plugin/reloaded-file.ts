@@ -1,4 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
+import { withoutMark } from "./numbered-lines.ts";
 import type { PluginTimers } from "./runtime.ts";
 
 /** Where a file stands and how often it is looked at. */
@@ -104,7 +105,7 @@ export class ReloadedFile {
       return;
     }
     this.#seen = seen;
-    await this.#reader.loaded(text.startsWith("\ufeff") ? text.slice(1) : text, path);
+    await this.#reader.loaded(withoutMark(text), path);
   }
 }
 

@@ -33,11 +33,20 @@ it("is stopped by a SIGTERM that comes before it has read its configuration", {
 }, async (context) => {
   const { executable } = await release();
   const directory = temporaryDirectory();
-  // Nothing is written to it yet: the broker waits for its configuration.
+  // Nothing is written to it yet: the broker waits for its configuration, as it does for pipes below /proc only.
   const conf = join(directory, "vernemq.conf");
   assert.equal((await run("mkfifo", [conf])).code, 0);
   const places = ["data", "log", "run"].flatMap((name) => [`--${name}-dir`, join(directory, name)]);
-  const argv = ["--pid", "--fork", "--kill-child", executable, "--conf", conf, ...places, "foreground"];
+  const argv = [
+    "--pid",
+    "--fork",
+    "--kill-child",
+    executable,
+    "--conf",
+    `/proc/self/root${conf}`,
+    ...places,
+    "foreground",
+  ];
   const unshare = spawn("unshare", argv, { env: { PATH: process.env.PATH }, stdio: "inherit" });
   context.after(() => unshare.kill("SIGKILL"));
   const end = performance.now() + DEADLINE_MS;

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import type { Place, Problem } from "../problem.ts";
 import { readStatements } from "./line.ts";
@@ -32,7 +32,26 @@ const reasons: ReadonlyMap<string, string> = new Map([
   ["EACCES", "it may not be read (permission denied)"],
   ["EISDIR", "it is a directory"],
   ["ENOTDIR", "a part of its path is not a directory"],
+  ["ELOOP", "its symbolic links lead in a circle"],
+  ["EPIPE", "it is a pipe, not a file"],
+  ["ENODEV", "it is a device, not a file"],
 ]);
+
+/** What a shell has opened: `--conf <(program)`, or standard input. */
+const OPENED = /^\/(?:dev\/(?:fd\/|stdin$)|proc\/)/;
+
+/**
+ * The content of a file. One that could be waited for or read for ever is not read: a pipe that no shell has opened, or a
+ * device other than /dev/null.
+ */
+export function contentOf(path: string): Buffer {
+  const found = statSync(path);
+  const failure = (code: string): Error => Object.assign(new Error(`${code}: ${path}`), { code });
+  if (OPENED.test(path)) return readFileSync(path);
+  if (found.isFIFO()) throw failure("EPIPE");
+  if (found.isCharacterDevice() && found.rdev !== statSync("/dev/null").rdev) throw failure("ENODEV");
+  return readFileSync(path);
+}
 
 /** Why a file could not be read, in words. */
 export function readFailure(error: unknown): string {
@@ -103,7 +122,7 @@ export function readFiles(confFile: string, edit: (text: string) => string = (te
     }
     let text: string;
     try {
-      const content = readFileSync(path);
+      const content = contentOf(path);
       if (isUtf16(content)) {
         problems.push({ place: { file: path, line: 1 }, problem: "the file is UTF-16; save it as UTF-8" });
         return;

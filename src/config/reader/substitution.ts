@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { accepted, type Parsed, refused } from "../type/value-type.ts";
-import { readFailure } from "./files.ts";
+import { contentOf, readFailure } from "./files.ts";
 
 /** What the texts that may stand in a value are replaced by. */
 export interface Sources {
@@ -14,7 +13,11 @@ export interface Sources {
 function fileContent(path: string, file: string): Parsed<string> {
   const target = resolve(dirname(file), path);
   try {
-    return accepted(readFileSync(target, "utf8").replace(/\r?\n$/, ""));
+    return accepted(
+      contentOf(target)
+        .toString("utf8")
+        .replace(/\r?\n$/, ""),
+    );
   } catch (error) {
     return refused(`cannot be replaced by the content of ${target}: ${readFailure(error)}`);
   }

@@ -1,4 +1,4 @@
-import { numberedLines } from "../../plugin/numbered-lines.ts";
+import { encodingProblem, numberedLines } from "../../plugin/numbered-lines.ts";
 import type { LineProblem } from "../../plugin/plugin-file.ts";
 import { type FilterRefusal, parseTopicFilter } from "../../plugin/topics.ts";
 import { type Access, AclRules } from "./acl-rules.ts";
@@ -44,6 +44,12 @@ export function* parseAcl(text: string): Generator<void, ParsedAcl> {
     const report = (problem: string) => problems.push({ line: number, problem });
     const statement = STATEMENT.exec(line);
     const word = statement?.[1];
+    const foreign = encodingProblem(line);
+    if (foreign !== null) {
+      if (word !== "topic" && word !== "pattern") user = undefined;
+      report(foreign);
+      continue;
+    }
     const rest = statement?.[2] ?? "";
     if (word === undefined) {
       user = undefined;

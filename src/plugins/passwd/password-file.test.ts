@@ -142,3 +142,10 @@ test("user names that the file cannot hold are refused", () => {
   }
   assert.throws(() => createPasswordLine("a", ""), { message: "Empty password." });
 });
+
+test("a byte order mark does not count, and a line that is not UTF-8 is a problem", () => {
+  const line = createPasswordLine("alice", "pw");
+  const { users, problems } = atOnce(parsePasswordFile(`\ufeff${line}\ncaf\ufffd${line}\n`));
+  assert.deepEqual([...users.keys()], ["alice"]);
+  assert.deepEqual(problems, [{ line: 2, problem: "the line is not UTF-8" }]);
+});

@@ -1,4 +1,4 @@
-import { numberedLines } from "../../plugin/numbered-lines.ts";
+import { encodingProblem, numberedLines } from "../../plugin/numbered-lines.ts";
 import type { LineProblem } from "../../plugin/plugin-file.ts";
 import { hashPassword, type PasswordHash, parsePasswordHash } from "./password-hash.ts";
 
@@ -24,6 +24,8 @@ function readLine(raw: string): Line {
   const colon = line.indexOf(":");
   const stored = line.slice(colon + 1);
   if (line.startsWith("#") && (colon === -1 || parsePasswordHash(stored) === null)) return { kind: "blank" };
+  const foreign = encodingProblem(line);
+  if (foreign !== null) return { kind: "bad", problem: foreign };
   if (colon === -1) return { kind: "bad", problem: "a line must be username:password-hash" };
   if (colon === 0) return { kind: "bad", problem: "the user name is empty" };
   return { kind: "user", user: line.slice(0, colon), stored };
