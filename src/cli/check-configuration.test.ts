@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,6 +44,39 @@ test("HTTP modules that nobody serves are warned of where they are written", asy
     `warning: ${conf}:5: listener.http.b.http_modules = [vmq_status_http]: ` +
       "HTTP module vmq_status_http is not served: this version does not have it yet",
   ]);
+});
+
+test("pipes and devices in the place of files are told, not waited for", {
+  skip: process.platform === "win32",
+}, async (context) => {
+  const { root, request: asked } = request(context, "");
+  const pipe = join(root, "pipe");
+  assert.equal(spawnSync("mkfifo", [pipe]).status, 0);
+  const lines = [
+    `log.console.file = ${pipe}`,
+    `listener.ssl.certfile = ${pipe}`,
+    "listener.ssl.keyfile = /dev/zero",
+    "listener.ssl.a = 127.0.0.1:0",
+    "log.syslog = on",
+    "log.syslog.format = rfc5424",
+    "log.syslog.remote.host = nowhere",
+    "log.syslog.remote.protocol = tls",
+    `log.syslog.remote.tls.cafile = ${pipe}`,
+  ];
+  writeFileSync(asked.confFile, lines.join("\n"));
+  const { exitCode, stderr } = await checkConfiguration(asked, undefined);
+  assert.equal(exitCode, 1);
+  const conf = join(root, "vernemq.conf");
+  assert.deepEqual(
+    stderr.split("\n").filter((line) => line.startsWith("error: ")),
+    [
+      `error: ${conf}:1: log.console.file = ${pipe}: the log file cannot be used: it is a pipe`,
+      `error: ${conf}:2: listener.ssl.certfile = ${pipe}: it is a pipe or a device, not a file`,
+      `error: ${conf}:3: listener.ssl.keyfile = /dev/zero: it is a pipe or a device, not a file`,
+      `error: ${conf}:9: log.syslog.remote.tls.cafile = ${pipe}: it cannot be read: it is a pipe, not a file`,
+      "error: the configuration has 4 errors",
+    ],
+  );
 });
 
 test("every error is told, and then their number", async (context) => {

@@ -58,9 +58,13 @@ const LARGEST = 64 * 1024 * 1024;
 export async function readMaterial(option: string, path: string, mayBeEmpty = false): Promise<Buffer> {
   let bytes: Buffer;
   try {
-    // Reading a pipe could wait for ever.
-    bytes = (await stat(path)).isFIFO() ? Buffer.alloc(0) : await readFile(path);
+    const found = await stat(path);
+    // Reading a pipe could wait for ever, a device go on for ever.
+    if (!found.isFile() && !found.isDirectory())
+      throw problem(option, path, "it is a pipe or a device, not a file");
+    bytes = await readFile(path);
   } catch (error) {
+    if (error instanceof TlsError) throw error;
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     const reason = REASONS.get(code) ?? `it cannot be read: ${code}`;
     throw new TlsError([{ option, path, reason, forbidden: code === "EACCES" || code === "EPERM" }]);

@@ -107,6 +107,9 @@ function fileObstacle(path: string): Obstacle | undefined {
       return obstacle && { ...obstacle, reason: `its directory: ${obstacle.reason}` };
     }
     if (stats.isDirectory()) return { reason: "it is a directory", forbidden: false };
+    // Opening one waits for a reader, perhaps for ever. What /dev/stdout leads to has been opened already.
+    if (stats.isFIFO() && !/^\/(?:dev|proc)\//.test(path))
+      return { reason: "it is a pipe", forbidden: false };
     accessSync(path, constants.W_OK);
     return undefined;
   } catch (error) {

@@ -18,6 +18,8 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ["EROFS", "the file system is read-only"],
   ["ENOSPC", "the file system is full"],
   ["ELOOP", "its symbolic links lead in a circle"],
+  ["EPIPE", "it is a pipe, not a file"],
+  ["ENODEV", "it is a device, not a file"],
   ["ENAMETOOLONG", "its name is too long"],
 ]);
 

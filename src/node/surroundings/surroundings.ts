@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import type { Configuration } from "../../config/configuration.ts";
 import { NO_DOUBTS } from "../../config/doubts.ts";
 import type { LoadResult } from "../../config/load.ts";
 import type { Problem } from "../../config/problem.ts";
 import { inOrder } from "../../config/problem-order.ts";
+import { contentOf } from "../../config/reader/files.ts";
 import { certainOnes } from "./certain.ts";
 import { inspectDirectories } from "./directories.ts";
 import { type Finding, isForbidden, problemAt, reasonOf } from "./finding.ts";
@@ -39,7 +39,7 @@ function inspectSyslog(configuration: Configuration): readonly Finding[] {
     { problem: problemAt(configuration, key, path, problem), forbidden },
   ];
   try {
-    const pem = readFileSync(path, "latin1").includes("-----BEGIN CERTIFICATE-----");
+    const pem = contentOf(path).includes("-----BEGIN CERTIFICATE-----");
     return pem ? [] : finding("the file has no certificate in PEM", false);
   } catch (error) {
     return finding(`it cannot be read: ${reasonOf(error)}`, isForbidden(error));
