@@ -19,6 +19,7 @@ import { askInfo } from "../admin/control-client.ts";
 import { VERSION } from "../config/version.ts";
 import { restart, start } from "./daemon.ts";
 import { installation } from "./installation.ts";
+import { openFilesLimit, openFilesWarning } from "./open-files.ts";
 import { type Places, places } from "./places.ts";
 
 const MAIN = join(import.meta.dirname, "..", "main.ts");
@@ -198,6 +199,21 @@ describe("the commands", () => {
       status: 1,
       stdout: "",
       stderr: "Node is already running!\n",
+    });
+    assert.deepEqual(await run(["vernemq", "console"]), {
+      status: 1,
+      stdout: "",
+      stderr: `${openFilesWarning(openFilesLimit())}Node is already running - use 'vernemq attach' instead\n`,
+    });
+    assert.deepEqual(await run(["vernemq", "attach-direct", "-f"], "show nodename --format=csv\n"), {
+      status: 0,
+      stdout: "node,nodename\r\nVerneMQ@127.0.0.1,VerneMQ@127.0.0.1\r\n",
+      stderr: "",
+    });
+    assert.deepEqual(await run(["vernemq", "escript", "x.erl", "--y"]), {
+      status: 1,
+      stdout: "",
+      stderr: "escript belongs to the Erlang runtime, which this broker does not use\n",
     });
     const shown = await run(["vmq-admin", "retain", "show", "--format=csv"]);
     assert.deepEqual(shown, {

@@ -30,7 +30,7 @@ export interface ForegroundOptions {
   readonly startGraceMs?: number;
   /** Takes the place of standard output for log lines. */
   readonly writeLog?: (text: string) => void;
-  /** Called once the node serves; `stop` ends it. What it returns is called when the node has stopped. */
+  /** The node is one with a prompt. Called once it serves; `stop` ends it. What it returns is called when the node has stopped. */
   readonly onServing?: (admin: Admin, node: string, stop: () => void) => () => void;
 }
 
@@ -86,7 +86,9 @@ async function controlled(options: ForegroundOptions, serviceManager: ServiceMan
       onStop: () => stopped.resolve("vernemq stop"),
     });
   } catch (error) {
-    if (error instanceof AlreadyRunningError) {
+    if (error instanceof AlreadyRunningError && options.onServing !== undefined) {
+      stderr("Node is already running - use 'vernemq attach' instead\n");
+    } else if (error instanceof AlreadyRunningError) {
       stderr(`Node is already running! (${error.info.node}, process id ${error.info.pid})\n`);
     } else stderr(`Unable to access ${places.directories.run}: ${reasonOf(error)}\n`);
     return 1;

@@ -147,10 +147,21 @@ function program(mainFile: string, status: Status): Command {
       return running(reload(where("running node")));
     },
   );
-  command("attach", "open the prompt of the running broker").action(async () => {
+  const attachTo = async (): Promise<void> => {
     const { attach } = await import("./attach.ts");
     return running(attach(where("running node")));
-  });
+  };
+  command("attach", "open the prompt of the running broker").action(attachTo);
+  vernemq.command("attach-direct", { hidden: true }).option("-f").action(attachTo);
+  for (const name of ["ertspath", "escript"]) {
+    vernemq
+      .command(`${name} [words...]`, { hidden: true })
+      .allowUnknownOption()
+      .action(() => {
+        process.stderr.write(`${name} belongs to the Erlang runtime, which this broker does not use\n`);
+        status.value = 1;
+      });
+  }
   command("ping", "ask the broker whether it is there").action(async () => {
     const { ping } = await import("./presence.ts");
     return running(ping(where("running node")));
@@ -217,6 +228,12 @@ function addConfig(
       const { describeCommand } = await import("../config/commands.ts");
       return running(print(describeCommand(await request(), variable)));
     });
+}
+
+/** The commands of `vernemq` that are shown, without those that are there for users of VerneMQ only. */
+export function vernemqCommands(parent: Command = vernemqProgram()): readonly Command[] {
+  const shown = parent.createHelp().visibleCommands(parent);
+  return parent.commands.filter((command) => shown.includes(command));
 }
 
 /** The grammar of `vernemq`, for documentation. */

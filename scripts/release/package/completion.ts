@@ -1,6 +1,6 @@
 /** Completion for bash, from the commands that the programs know. */
 
-import { vernemqProgram } from "../../../src/cli/vernemq.ts";
+import { vernemqCommands } from "../../../src/cli/vernemq.ts";
 import { passwdProgram } from "../../../src/cli/vmq-passwd.ts";
 import { adminCommands } from "./man-pages.ts";
 
@@ -20,7 +20,7 @@ export function completions(): ReadonlyMap<string, string> {
 type Words = ReadonlyMap<string, readonly string[]>;
 
 function vernemqWords(): Words {
-  const { commands } = vernemqProgram();
+  const commands = vernemqCommands();
   const words = new Map([["", commands.map((command) => command.name())]]);
   for (const command of commands) {
     if (command.commands.length > 0)

@@ -4,7 +4,7 @@ import type { Command as Program } from "commander";
 import { fakePorts } from "../../../src/admin/admin-test-support.ts";
 import type { Command } from "../../../src/admin/command.ts";
 import { createAdmin } from "../../../src/admin/node-admin.ts";
-import { vernemqProgram } from "../../../src/cli/vernemq.ts";
+import { vernemqCommands, vernemqProgram } from "../../../src/cli/vernemq.ts";
 import { passwdProgram } from "../../../src/cli/vmq-passwd.ts";
 import { describeOption } from "../../../src/config/description.ts";
 import { areas } from "../../../src/config/schema/schema.ts";
@@ -35,7 +35,7 @@ export function adminCommands(): readonly Command[] {
 
 /** The commands of `vernemq`, those of groups with both words. */
 function subCommands(program: Program, before: readonly string[] = []): (readonly [string, string])[] {
-  return program.commands.flatMap((command) => {
+  return vernemqCommands(program).flatMap((command) => {
     const words = [...before, command.name()];
     const named = command.registeredArguments.map(
       (argument) => `[${argument.name()}${argument.variadic ? "..." : ""}]`,
