@@ -39,6 +39,8 @@ class HttpConnection implements StreamReceiver {
 
   drained(): void {}
 
+  leaving(): void {}
+
   failed(error: Error): void {
     this.#owner.failed(this, error);
   }

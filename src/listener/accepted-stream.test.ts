@@ -121,6 +121,7 @@ describe("streams on accepted handles", () => {
       },
       drained: unexpected,
       failed: unexpected,
+      leaving: unexpected,
       closed: () => heard.push("closed"),
     });
     stream.resume();

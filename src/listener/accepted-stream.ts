@@ -2,6 +2,7 @@ import type { Server } from "node:net";
 import { getSystemErrorName } from "node:util";
 import { giveBlock } from "./block-pool.ts";
 import type { MessageStream, StreamReceiver } from "./byte-stream.ts";
+import { closeInTurn } from "./closings.ts";
 import { type DirectWriter, writeNow } from "./direct-write.ts";
 import { type AcceptedHandle, isAcceptedHandle, READING } from "./socket-handle.ts";
 import { staticReadBuffer } from "./static-read.ts";
@@ -60,7 +61,7 @@ export class AcceptedStream implements MessageStream, DirectWriter {
   #ending = false;
   /** The other side knows. */
   #ended = false;
-  /** The other side sends nothing more. */
+  /** The other side sends nothing more, or the connection is broken. */
   #peerEnded = false;
   #destroyed = false;
 
@@ -91,7 +92,7 @@ export class AcceptedStream implements MessageStream, DirectWriter {
   }
 
   send(block: Buffer, start: number, end: number): void {
-    if (this.#ending || this.#destroyed) giveBlock(block);
+    if (this.#ending || this.#peerEnded || this.#destroyed) giveBlock(block);
     else writeNow(this, block, start, end);
   }
 
@@ -136,8 +137,9 @@ export class AcceptedStream implements MessageStream, DirectWriter {
   read(): void {
     if (this.#destroyed) return;
     const length = this.state.bytesRead();
-    if (length > 0) this.#receiver?.received(staticReadBuffer(), 0, length);
-    else if (length === END) this.#readEnd();
+    if (length > 0) {
+      if (!this.#peerEnded) this.#receiver?.received(staticReadBuffer(), 0, length);
+    } else if (length === END) this.#readEnd();
     else if (length < 0) this.#end("read", length);
   }
 
@@ -145,9 +147,18 @@ export class AcceptedStream implements MessageStream, DirectWriter {
     this.#receiver?.closed();
   }
 
-  /** The kernel sends what it has before it closes; what it has not taken yet has to be waited for. */
   #readEnd(): void {
+    this.#leave();
+    closeInTurn(() => this.#close(), 1);
+  }
+
+  #leave(): void {
     this.#peerEnded = true;
+    this.#receiver?.leaving();
+  }
+
+  /** The kernel sends what it has before it closes; what it has not taken yet has to be waited for. */
+  #close(): void {
     if (this.#ended || (this.writableLength === 0 && !this.#ending)) this.destroy();
     else {
       this.pause();
@@ -163,7 +174,8 @@ export class AcceptedStream implements MessageStream, DirectWriter {
   #end(call: string, status: number): void {
     if (this.#destroyed) return;
     this.#receiver?.failed(new Error(`${call} ${getSystemErrorName(status)}`));
-    this.destroy();
+    this.#leave();
+    closeInTurn(() => this.destroy(), 1);
   }
 }
 

@@ -140,6 +140,10 @@ export class Arrival implements Intake, StreamReceiver, Timed {
     this.#refuse(error.message, false);
   }
 
+  leaving(): void {
+    this.closed();
+  }
+
   closed(): void {
     if (this.#over) return;
     this.#end();

@@ -29,6 +29,12 @@ export interface StreamReceiver {
   drained(): void;
   /** Something went wrong; `closed` follows. */
   failed(error: Error): void;
+  /**
+   * The other side has gone: nothing comes any more, and nothing is sent. `closed` follows, after some turns of the event
+   * loop when thousands have gone at once. Not called when it is this side that closes, nor by every stream; may be
+   * called again.
+   */
+  leaving(): void;
   /** The stream is at its end. Called once. */
   closed(): void;
 }

@@ -24,7 +24,7 @@ export interface ConnectionHandler extends PacketHandler, TransportHandler {
 
 /** Who made a connection. */
 export interface ConnectionOwner {
-  /** The connection has closed; its session hears of it next. */
+  /** The other side has gone, or the connection has closed; its session hears of it next. */
   gone(connection: Connection): void;
 }
 
@@ -49,6 +49,8 @@ export class Connection implements Transport, StreamReceiver {
   #headerSeen: boolean;
   #paused: boolean;
   #decoding: boolean;
+  /** Its owner does not have it any more. */
+  #gone: boolean;
   #closed: boolean;
   #ending: boolean;
   #error: string | null;
@@ -82,6 +84,7 @@ export class Connection implements Transport, StreamReceiver {
     this.#headerSeen = false;
     this.#paused = false;
     this.#decoding = false;
+    this.#gone = false;
     this.#closed = false;
     this.#ending = false;
     this.#error = null;
@@ -165,7 +168,7 @@ export class Connection implements Transport, StreamReceiver {
   }
 
   drained(): void {
-    if (this.writable) return;
+    if (this.writable || this.#gone) return;
     this.writable = true;
     this.#handler.onDrain();
   }
@@ -174,15 +177,23 @@ export class Connection implements Transport, StreamReceiver {
     this.#error = error.message;
   }
 
+  leaving(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    this.writable = false;
+    this.#owner.gone(this);
+    this.#handler.onLeaving(this.#error);
+  }
+
   closed(): void {
     if (this.#closed) return;
+    this.leaving();
     this.#closed = true;
     // It would keep the connection in memory.
     if (this.#closing !== null) clearTimeout(this.#closing);
     this.#used = 0;
     this.block = NO_BLOCK;
     this.#kept = null;
-    this.#owner.gone(this);
     this.#handler.onClose(this.#error);
   }
 

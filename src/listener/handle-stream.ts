@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
 import type { ByteStream, StreamReceiver } from "./byte-stream.ts";
+import { closeInTurn, SOCKET_STEPS } from "./closings.ts";
 import { handleOf, isReadHandle, READING, type ReadHandle, type WriteHandle } from "./socket-handle.ts";
 import { staticReadBuffer } from "./static-read.ts";
 import type { StreamState } from "./stream-state.ts";
@@ -25,7 +26,7 @@ export abstract class HandleStream implements ByteStream {
 
   /**
    * From now on `receiver` gets what is read in the static buffer, past the socket's own stream: no allocation and no
-   * event per read. Errors and the end go the socket's way. It does not read before `resume`. False, and nothing changed,
+   * event per read. Errors and the end go the socket's way, in their turn. It does not read before `resume`. False, and nothing changed,
    * where the handle is not as expected or the stream has something unread.
    */
   readStatically(receiver: StreamReceiver): boolean {
@@ -92,9 +93,18 @@ class StaticReading {
 
   read(handle: ReadHandle, bytes: unknown): unknown {
     const length = this.#state.bytesRead();
-    if (length <= 0) return Reflect.apply(this.#ordinary, handle, [bytes]);
-    if (!this.#socket.destroyed) this.#receiver.received(staticReadBuffer(), 0, length);
+    if (length === 0) return Reflect.apply(this.#ordinary, handle, [bytes]);
+    if (length < 0) {
+      this.#receiver.leaving();
+      closeInTurn(() => this.#end(handle, bytes, length), SOCKET_STEPS);
+    } else if (!this.#socket.destroyed) this.#receiver.received(staticReadBuffer(), 0, length);
     return undefined;
+  }
+
+  #end(handle: ReadHandle, bytes: unknown, status: number): void {
+    if (this.#socket.destroyed) return;
+    this.#state.tellBytesRead(status);
+    Reflect.apply(this.#ordinary, handle, [bytes]);
   }
 }
 

@@ -60,6 +60,8 @@ export class RecordingSession extends Recorder implements ConnectionHandler {
     this.connection.end();
   }
 
+  onLeaving(): void {}
+
   onClose(error: string | null): void {
     this.closes.push(error);
   }

@@ -115,7 +115,8 @@ describe("MqttListener", () => {
     socket.write(PING);
     await until("packet", () => session.packets.length === 1);
     listener.destroyAll();
-    await until("close", () => listener.active === 0);
+    await until("close", () => session.closes.length === 1);
+    assert.equal(listener.active, 0);
     assert.deepEqual(session.closes, [null]);
   });
 });

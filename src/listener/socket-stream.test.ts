@@ -36,6 +36,7 @@ class Ear implements StreamReceiver {
   buffers = new Set<Buffer>();
   drains = 0;
   errors: string[] = [];
+  leaves = 0;
   closes = 0;
   hear: (() => void) | null = null;
 
@@ -50,6 +51,9 @@ class Ear implements StreamReceiver {
   }
   failed(error: Error): void {
     this.errors.push(error.message);
+  }
+  leaving(): void {
+    this.leaves++;
   }
   closed(): void {
     this.closes++;

@@ -30,7 +30,7 @@ export function receiveFrom(
   { staticRead }: SocketWays,
 ): void {
   handOver(socket, receiver);
-  if (staticRead || (stream instanceof HandleStream && stream.readStatically(receiver))) return;
+  if ((stream instanceof HandleStream && stream.readStatically(receiver)) || staticRead) return;
   socket.pause();
   readSocket(socket);
 }

@@ -25,6 +25,8 @@ export interface StreamState {
   requestUsed(): boolean;
   /** Bytes of the last read, or a negative error number. */
   bytesRead(): number;
+  /** Says so once more, for the runtime, which looks there. */
+  tellBytesRead(bytes: number): void;
 }
 
 /** What the runtime's own sockets work with, or null where it is not as expected. */
@@ -52,6 +54,9 @@ function findState(): StreamState | null {
     makeShutdown: () => new shutdown(),
     requestUsed: () => state[lastWasAsync] !== 0,
     bytesRead: () => state[bytesRead] ?? 0,
+    tellBytesRead: (bytes) => {
+      state[bytesRead] = bytes;
+    },
   };
 }
 

@@ -12,6 +12,7 @@ import type { SubscriberQueue } from "./subscriber-queue.ts";
  */
 export class GroupQueue implements GroupBacklog, Receiver {
   writable = false;
+  readonly leaving = false;
   readonly window = Number.POSITIVE_INFINITY;
   readonly retrySeconds = 0;
   readonly #queue: SubscriberQueue;

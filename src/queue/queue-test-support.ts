@@ -341,6 +341,7 @@ export function publish(
 /** A connection that writes down what it is sent: `1#3 text` is QoS 1, packet id 3, with `dup` when it is marked so. */
 export class RecordingReceiver implements Receiver {
   writable = true;
+  leaving = false;
   window = 20;
   retrySeconds = 0;
   readonly sent: string[] = [];

@@ -5,6 +5,11 @@ import type { Publication } from "../mqtt/publication.ts";
 export interface Receiver {
   /** False while its output is over the limit: the queue keeps what comes until `pump` is called. */
   readonly writable: boolean;
+  /**
+   * The client has gone, and what that means for its session waits for its turn: it is not `writable` any more, and for
+   * the queue nobody is there.
+   */
+  readonly leaving: boolean;
   /** How many QoS 1 and 2 messages may be in flight: Receive Maximum, or max_inflight_messages. */
   readonly window: number;
   /** Seconds after which an unanswered delivery is sent again, 0 for never [MQTT-4.4.0-1]. */

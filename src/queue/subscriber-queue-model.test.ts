@@ -118,6 +118,7 @@ class World {
 
 class Connection implements Receiver {
   writable = true;
+  readonly leaving = false;
   readonly window: number;
   readonly retrySeconds = 0;
   readonly world: World;

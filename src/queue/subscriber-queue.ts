@@ -46,7 +46,7 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
   }
 
   get online(): boolean {
-    return this.receiver !== null;
+    return this.receiver !== null && !this.receiver.leaving;
   }
 
   /** Queues of this worker are local; one of another node will be a link. */
@@ -67,8 +67,9 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
     let qos = publication.qos;
     if (options.qos < qos || this.limits.upgradeOutgoingQos) qos = options.qos;
     const { receiver } = this;
-    if (receiver === null && (qos === 0 || !this.persistent)) return false;
-    const limit = receiver === null ? this.limits.maxOfflineMessages : this.limits.maxOnlineMessages;
+    const online = receiver !== null && !receiver.leaving;
+    if (!online && (qos === 0 || !this.persistent)) return false;
+    const limit = online ? this.limits.maxOnlineMessages : this.limits.maxOfflineMessages;
     if (limit >= 0 && this.waiting >= limit) return false;
     if (qos !== 0 && publication.expiryInterval === 0 && !this.#roomAtOnce(receiver)) return false;
     return this.accept(
@@ -106,7 +107,7 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
         receiver.sendDirect(publication, retain, identifier);
         return true;
       }
-      return this.#keepQos0(publication, retain, identifier);
+      return this.#keepQos0(receiver, publication, retain, identifier);
     }
     const limit = receiver === null ? this.limits.maxOfflineMessages : this.limits.maxOnlineMessages;
     const begins = publication.expiryInterval === 0;
@@ -353,7 +354,11 @@ export class SubscriberQueue extends LimitedEntries implements Destination, Grou
     return state.inflight + state.waiting < receiver.window && state.tail - state.doneBelow < IDS;
   }
 
-  #keepQos0(publication: Publication, retain: boolean, identifier: number): boolean {
+  #keepQos0(receiver: Receiver, publication: Publication, retain: boolean, identifier: number): boolean {
+    if (receiver.leaving) {
+      this.context.counters.increment(Metric.queue_message_unhandled);
+      return false;
+    }
     const limit = this.limits.maxOnlineMessages;
     const message = publication.message(this.context.clock);
     if (limit >= 0 && this.waiting >= limit) {

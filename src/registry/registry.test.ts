@@ -44,6 +44,9 @@ class Handle {
   subscriber: Subscriber | null = null;
   sessionPresent: boolean | null = null;
   taken = 0;
+  leaving = false;
+
+  leave(): void {}
 
   takenOver(): void {
     this.taken++;

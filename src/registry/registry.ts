@@ -120,6 +120,10 @@ export class Registry implements SubscriberTimers {
   ): void {
     const { mountpoint, clientId, handle } = registration;
     let subscriber = this.find(mountpoint.name, clientId);
+    if (subscriber?.handle?.leaving === true) {
+      subscriber.handle.leave();
+      subscriber = this.find(mountpoint.name, clientId);
+    }
     if (
       subscriber !== undefined &&
       subscriber.handle === null &&
@@ -226,8 +230,8 @@ export class Registry implements SubscriberTimers {
   }
 
   /** Does what may come of thousands of sessions at the same moment: at once, or after that of the others. */
-  inTurn(step: () => void): void {
-    this.#works.start(oneStep(step));
+  inTurn(subscriber: Subscriber, step: () => void): void {
+    this.startWork(subscriber, oneStep(step));
   }
 
   /** Tells shared groups that a member has come or gone. */
@@ -289,10 +293,7 @@ export class Registry implements SubscriberTimers {
 
   /** A hundred thousand may be due at the same moment, after a start above all: then in the order in which they come. */
   subscriberDue(subscriber: Subscriber): void {
-    this.startWork(
-      subscriber,
-      oneStep(() => this.#due(subscriber)),
-    );
+    this.inTurn(subscriber, () => this.#due(subscriber));
   }
 
   #due(subscriber: Subscriber): void {

@@ -10,6 +10,10 @@ export const NEVER = 0xffffffff;
 
 /** A connection as the registry sees it. */
 export interface SessionHandle {
+  /** The client has gone, and what comes of that waits for its turn. */
+  readonly leaving: boolean;
+  /** It is not to wait any longer. */
+  leave(): void;
   /** Another connection has taken the session over [MQTT-3.1.4-3]: say so and close. Must not wait for anything. */
   takenOver(): void;
 }

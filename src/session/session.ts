@@ -118,6 +118,8 @@ export class Session
   /** Made with the first publish that its topic alone decides about. */
   #permission: PublishPermission | null = null;
   #pauses = 0;
+  /** What the log will say of its end, once the client has gone. */
+  #lost = "";
   #newcomer = true;
 
   constructor(services: SessionServices, transport: Transport, procedures: SessionProcedures) {
@@ -322,13 +324,30 @@ export class Session
     this.queue?.pump();
   }
 
+  onLeaving(error: string | null): void {
+    if (this.phase === Phase.Closed || this.#lost !== "") return;
+    this.#lost = error === null ? "connection closed by the client" : `connection lost: ${error}`;
+    this.admitted();
+    const { subscriber } = this;
+    if (subscriber !== null) this.services.registry.presenceChanged(subscriber);
+  }
+
   onClose(error: string | null): void {
+    this.onLeaving(error);
     if (error !== null) this.services.counters.increment(Metric.socket_error);
     this.services.counters.increment(Metric.socket_close);
-    const text = error === null ? "connection closed by the client" : `connection lost: ${error}`;
-    if (this.subscriber === null) this.finish(true, text);
+    const { subscriber } = this;
+    if (subscriber === null) this.leave();
     // A network that fails may take thousands of connections, and each may have a will for many.
-    else this.services.registry.inTurn(() => this.finish(true, text));
+    else this.services.registry.inTurn(subscriber, () => this.leave());
+  }
+
+  get leaving(): boolean {
+    return this.#lost !== "" && this.phase !== Phase.Closed;
+  }
+
+  leave(): void {
+    this.finish(true, this.#lost);
   }
 
   /** A message of this session's publish is safe, or a change of its open packet ids is durable. */
@@ -473,7 +492,9 @@ export class Session
 
   keepAlivePassed(): void {
     this.services.counters.increment(Metric.client_keepalive_expired_v4 + this.v5);
-    this.services.registry.inTurn(() =>
+    const { subscriber } = this;
+    if (subscriber === null) return;
+    this.services.registry.inTurn(subscriber, () =>
       this.close(ReasonCode.KeepAliveTimeout, "nothing heard for one and a half keep-alive times"),
     );
   }

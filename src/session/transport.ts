@@ -23,6 +23,11 @@ export interface Transport {
 export interface TransportHandler {
   /** The output has drained: `writable` is true again. */
   onDrain(): void;
+  /**
+   * The other side has gone, and nothing is sent any more: the transport is not `writable` from now on. `onClose` follows,
+   * at once or some turns later.
+   */
+  onLeaving(error: string | null): void;
   /** The connection is gone, for whatever reason. Called once. */
   onClose(error: string | null): void;
 }

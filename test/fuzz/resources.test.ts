@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { Crowd } from "../support/crowd.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { BrokerUnderTest, oursOnly } from "../support/suite.ts";
 import { encode } from "../support/wire.ts";
@@ -151,6 +152,27 @@ describe("resources", () => {
       );
       for (const client of dying) client.destroy();
       for (let i = 0; i < 500; i++) await watcher.expect("publish", { topic });
+    });
+  });
+
+  test("thousands of connections are lost at once, and some of their clients are back before the broker knows", async () => {
+    const count = 4_000;
+    const crowd = await Crowd.connect(suite.port, count);
+    const watcher = await suite.connect({ deadlineMs: 20_000 });
+    await watcher.subscribe("crowd/+", 0);
+    await attack(async () => {
+      await crowd.kill();
+      const back = await Promise.all(
+        Array.from(
+          { length: 100 },
+          async (_, i) => await suite.connect({ clientId: `crowd${count - 1 - i}`, clean: i % 2 === 1 }),
+        ),
+      );
+      const gone = new Set<string>();
+      for (let i = 0; i < count; i++) gone.add((await watcher.receive({ payload: "gone" })).topic);
+      assert.equal(gone.size, count);
+      await watcher.expectNothing();
+      for (const client of back) await client.disconnect();
     });
   });
 

@@ -290,7 +290,8 @@ for (const direct of [true, false]) {
       assert.deepEqual(session.closes, []);
       session.connection.resume();
       assert.equal(session.packets.length, 4);
-      await until("end", () => listener.active === 0);
+      await until("end", () => session.closes.length === 1);
+      assert.equal(listener.active, 0);
       assert.deepEqual(session.closes, [null]);
     });
 
@@ -319,7 +320,8 @@ for (const direct of [true, false]) {
       webSocket.send("text");
       const [code] = await once(webSocket, "close");
       assert.equal(code, 1003);
-      await until("end", () => listener.active === 0);
+      await until("end", () => session.closes.length === 1);
+      assert.equal(listener.active, 0);
       assert.match(session.closes[0] ?? "", /binary/);
       assert.equal(session.packets.length, 0);
     });
@@ -332,7 +334,8 @@ for (const direct of [true, false]) {
       webSocket.send(Buffer.alloc(10_001));
       const [code] = await once(webSocket, "close");
       assert.equal(code, 1009);
-      await until("end", () => listener.active === 0);
+      await until("end", () => session.closes.length === 1);
+      assert.equal(listener.active, 0);
       assert.ok(session.closes[0] !== null);
     });
 
@@ -348,7 +351,8 @@ for (const direct of [true, false]) {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       await until("close frame", () => answer().includes("\x88"));
-      await until("end", () => listener.active === 0);
+      await until("end", () => sessions[0]?.closes.length === 1);
+      assert.equal(listener.active, 0);
       assert.match(sessions[0]?.closes[0] ?? "", /before CONNACK/);
     });
 

@@ -93,6 +93,10 @@ export class WebSocketStream extends FrameReader implements MessageStream, Strea
     this.#receiver?.failed(error);
   }
 
+  leaving(): void {
+    this.#receiver?.leaving();
+  }
+
   closed(): void {
     this.#over = true;
     this.#receiver?.closed();
