@@ -9,6 +9,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -184,7 +185,9 @@ describe("the commands", () => {
   });
 
   it("starts a node in the background, finds it, asks it and stops it", async () => {
+    rmSync(where.directories.log, { recursive: true });
     await startNode();
+    assert.equal(statSync(where.directories.log).mode & 0o027, 0, "logs are not for everybody");
     const info = await askInfo(where.directories.run);
     assert.equal(info?.state, "running");
     assert.equal(

@@ -29,7 +29,7 @@ export async function start(where: Places, mainFile: string): Promise<number> {
   const outputFile = join(where.directories.log, "startup.out");
   let output: number;
   try {
-    makeDirectory(where.directories.log);
+    makeDirectory(where.directories.log, 0o750);
     output = openSync(outputFile, "w", 0o640);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
