@@ -21,7 +21,7 @@ export interface PluginEntry {
 export interface PluginDirectory {
   /** The enabled plugins in the order in which they are asked. */
   plugins(): Iterable<PluginEntry>;
-  /** Undefined when it went well, else the reason as a word. */
+  /** Undefined when it went well, else the reason as a word; of a plugin at `path` with what is wrong there. */
   enable(name: string, path: string | undefined): Promise<string | undefined>;
   /** Undefined when it went well, else the reason as a word. */
   disable(name: string): Promise<string | undefined>;
@@ -35,8 +35,8 @@ export function pluginDirectory({ plugins }: Pick<NodeParts, "plugins">): Plugin
         type,
         hooks: hooks.map(({ hook }) => hookOf(name, hook)),
       })),
-    enable: (name, path) => reasonOf(plugins.enable(name, path)),
-    disable: (name) => reasonOf(plugins.disable(name)),
+    enable: (name, path) => failureOf(plugins.enable(name, path), path !== undefined),
+    disable: (name) => failureOf(plugins.disable(name), false),
   };
 }
 
@@ -45,12 +45,13 @@ function hookOf(plugin: string, hook: string): PluginHook {
   return { hook, module: plugin, function: hook, arity, internal: hook === "change_config" };
 }
 
-async function reasonOf(operation: Promise<void>): Promise<string | undefined> {
+async function failureOf(operation: Promise<void>, inFull: boolean): Promise<string | undefined> {
   try {
     await operation;
     return undefined;
   } catch (error) {
-    if (error instanceof PluginError) return error.reason;
-    throw error;
+    if (!(error instanceof PluginError)) throw error;
+    const { reason, message } = error;
+    return inFull && reason !== "already_enabled" ? `${reason} (${message})` : reason;
   }
 }

@@ -80,6 +80,23 @@ describe("createPlugins", () => {
     );
   });
 
+  it("says what is wrong with a plugin that somebody wrote and that cannot be enabled", async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), "vernemq-plugins-"));
+    context.after(() => rmSync(folder, { recursive: true }));
+    writeFileSync(join(folder, "broken.mjs"), "export const hooks = {");
+    writeFileSync(join(folder, "odd.mjs"), "export const hooks = { on_nothing() {} };");
+    const plugins = createPlugins(load(context, "plugins.vmq_acl = off"), silentLogger);
+    context.after(() => plugins.manager.stop());
+    const directory = pluginDirectory({ plugins: plugins.manager });
+    for (const [name, failure] of [
+      ["broken", /^load_failed \(\S+broken\.mjs cannot be loaded: SyntaxError: .+\)$/],
+      ["odd", /^bad_plugin \(\S+odd\.mjs has a hook of the unknown name on_nothing\)$/],
+      ["none", /^plugin_not_found \(no plugin none at \S+; looked for \S+none\.js, \S+none\.mjs\)$/],
+    ] as const) {
+      assert.match((await directory.enable(name, folder)) ?? "", failure);
+    }
+  });
+
   it("gives a plugin that somebody wrote its settings", async (context) => {
     const folder = mkdtempSync(join(tmpdir(), "vernemq-plugins-"));
     context.after(() => rmSync(folder, { recursive: true }));
