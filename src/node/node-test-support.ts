@@ -1,6 +1,7 @@
 import type { TestContext } from "node:test";
 import { ManualClock } from "../clock/clock.ts";
 import { TimerWheel } from "../clock/timer-wheel.ts";
+import type { Configuration } from "../config/configuration.ts";
 import { load } from "../config/load-test-support.ts";
 import { createLogger } from "../log/logger.ts";
 import { Metrics } from "../metrics/metrics.ts";
@@ -29,6 +30,9 @@ import { queueEvents, registryEvents } from "./queue-events.ts";
 import type { NodeParts } from "./running-node.ts";
 import { sessionSettings } from "./session-settings.ts";
 
+/** Changes whenever what a transport was sent may be overwritten. */
+let blockEpoch = 0;
+
 /** The client side of a session under test. */
 export class TestTransport implements Transport {
   block = Buffer.alloc(64 * 1024);
@@ -49,6 +53,7 @@ export class TestTransport implements Transport {
   reserve(size: number): number {
     const at = this.#used;
     this.#used += size;
+    if (this.#used > this.block.length) this.block = Buffer.concat([this.block, Buffer.alloc(this.#used)]);
     return at;
   }
 
@@ -56,6 +61,7 @@ export class TestTransport implements Transport {
   take(): Buffer {
     const bytes = Buffer.from(this.sent);
     this.#used = 0;
+    blockEpoch++;
     return bytes;
   }
 
@@ -91,6 +97,15 @@ export interface TestNodeOptions {
   readonly store?: MemoryStoreOptions;
   readonly rules?: Partial<ListenerRules>;
   readonly flapping?: FlappingRules;
+  readonly clock?: ManualClock;
+}
+
+/** Lines of vernemq.conf for a node that writes no log. */
+const QUIET = "log.console = off\nlog.error = off\nlog.crash = off\n";
+
+/** The configuration of a node that writes no log. */
+export function quietConfiguration(context: TestContext, text: string): Configuration {
+  return load(context, `${QUIET}${text}`);
 }
 
 /** The parts of a node over a store in memory, without listeners, with a clock that stands still. */
@@ -100,14 +115,20 @@ export async function testNode(
   plugins: readonly Plugin[],
   options: TestNodeOptions = {},
 ) {
-  const configuration = load(
-    context,
-    `log.console = off\nlog.error = off\nlog.crash = off\n${configurationText}`,
-  );
+  const node = await assembleNode(quietConfiguration(context, configurationText), plugins, options);
+  context.after(() => node.parts.store.close());
+  return node;
+}
+
+/** The same with a configuration that may serve several; its store is closed by whoever asked for it. */
+export async function assembleNode(
+  configuration: Configuration,
+  plugins: readonly Plugin[],
+  options: TestNodeOptions = {},
+) {
   const log = createLogger(logOptions(configuration));
   const { store, database } = await openMemoryStore(options.store);
-  context.after(() => store.close());
-  const clock = new ManualClock();
+  const { clock = new ManualClock() } = options;
   const turn = new TurnBudget();
   const wheel = new TimerWheel(clock, 100, (error) => {
     throw error;
@@ -119,9 +140,7 @@ export async function testNode(
   const events = queueEvents(manager.chains);
   const mountpoints = new Mountpoints({ store, clock, wheel, counters, log, events, configuration });
   const settings = sessionSettings(configuration);
-  const registry = new Registry(store, wheel, clock, counters, log, registryEvents(manager.chains), {
-    value: { persistentClientExpirationSeconds: 0, suppressLastWillOnTakeover: false },
-  });
+  const registry = new Registry(store, wheel, clock, counters, log, registryEvents(manager.chains), settings);
   const parts: NodeParts = {
     name: "node@test",
     configuration,
@@ -137,7 +156,7 @@ export async function testNode(
     members: () => [],
   };
   const publication = new Publication();
-  const writer = new PublishWriter(() => 0);
+  const writer = new PublishWriter(() => blockEpoch);
 
   /** A connection that has sent nothing yet. */
   function open(mountpoint = "") {
