@@ -1,5 +1,5 @@
 import type { EventHookName } from "./hook.ts";
-import { type Implementation, isThenable, isTransient } from "./implementation.ts";
+import { type Implementation, isThenable, isTransient, secretOf } from "./implementation.ts";
 import { describeFailure, logFailure, type PluginRuntime } from "./runtime.ts";
 
 /** Promises of one implementation that may be open at a time; a plugin that does not keep up loses events, not memory. */
@@ -62,15 +62,15 @@ export class EventChain<Event extends object> {
         if (!isThenable(answer)) continue;
         if (!kept && isTransient(event)) event.keep();
         kept = true;
-        this.#settleLater(listener, answer);
+        this.#settleLater(listener, event, answer);
       } catch (cause) {
-        this.#failed(implementation, cause);
+        this.#failed(implementation, event, cause);
       }
     }
     if (!kept && isTransient(event)) event.end();
   }
 
-  #settleLater(listener: Listener<Event>, answer: PromiseLike<unknown>): void {
+  #settleLater(listener: Listener<Event>, event: Event, answer: PromiseLike<unknown>): void {
     listener.pending++;
     Promise.resolve(answer).then(
       () => {
@@ -78,12 +78,12 @@ export class EventChain<Event extends object> {
       },
       (cause: unknown) => {
         listener.pending--;
-        this.#failed(listener.implementation, cause);
+        this.#failed(listener.implementation, event, cause);
       },
     );
   }
 
-  #failed(implementation: Implementation<Event>, cause: unknown): void {
-    logFailure(this.#runtime, implementation.plugin, this.hook, describeFailure(cause, ""));
+  #failed(implementation: Implementation<Event>, event: Event, cause: unknown): void {
+    logFailure(this.#runtime, implementation.plugin, this.hook, describeFailure(cause, secretOf(event)));
   }
 }

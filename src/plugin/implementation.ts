@@ -20,7 +20,17 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
-/** The password in a request, which must not come into a log line. */
+/** Shorter payloads occur in any text. */
+const SHORTEST_PAYLOAD = 4;
+
+/** The password or payload in a request, which must not come into a log line. */
 export function secretOf(request: object): string {
-  return "password" in request && Buffer.isBuffer(request.password) ? request.password.toString() : "";
+  if ("password" in request && Buffer.isBuffer(request.password)) return request.password.toString();
+  try {
+    const payload = "payload" in request ? request.payload : undefined;
+    if (Buffer.isBuffer(payload) && payload.length >= SHORTEST_PAYLOAD) return payload.toString();
+  } catch {
+    // The call is over, and the plugin has never read it.
+  }
+  return "";
 }

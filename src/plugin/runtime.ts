@@ -34,6 +34,30 @@ export function createPluginRuntime(logger: Logger, options: Partial<PluginRunti
 /** Longest text of a plugin's exception that is logged. */
 const LONGEST_FAILURE = 300;
 
+/** So many characters of a secret in a row give it away; fewer occur by chance. */
+const TELLING = 8;
+/** Parts of a longer secret are looked for up to here. */
+const SEARCHED = 4096;
+
+/** The text with `***` for the secret, and for parts of it (JSON.parse quotes what is around an error). */
+function masked(text: string, secret: string): string {
+  if (secret === "") return text;
+  const whole = text.replaceAll(secret, "***");
+  if (secret.length <= TELLING) return whole;
+  const searched = secret.slice(0, SEARCHED);
+  let result = "";
+  for (let at = 0; at < whole.length; ) {
+    let end = at;
+    if (searched.includes(whole.slice(at, at + TELLING)) && at + TELLING <= whole.length) {
+      end = at + TELLING;
+      while (end < whole.length && searched.includes(whole.slice(at, end + 1))) end++;
+    }
+    result += end === at ? whole.charAt(at) : "***";
+    at = Math.max(end, at + 1);
+  }
+  return result;
+}
+
 /**
  * A plugin's exception as one line for the log: its name, message and where it was thrown. A secret that the message
  * repeats (databases like to quote the failing statement) is masked.
@@ -43,11 +67,13 @@ export function describeFailure(cause: unknown, secret: string): string {
   if (cause instanceof Error) {
     const frame = /^\s+at .*$/m.exec(cause.stack ?? "")?.[0].trim() ?? "";
     const message = cause.message.slice(0, LONGEST_FAILURE * 4);
-    description = `${cause.name}: ${message}${frame === "" ? "" : ` (${frame})`}`;
+    description = `${cause.name}: ${masked(message, secret)}${frame === "" ? "" : ` (${frame})`}`;
   } else {
-    description = typeof cause === "string" ? cause : `threw a value of type ${typeof cause}`;
+    description =
+      typeof cause === "string"
+        ? masked(cause.slice(0, LONGEST_FAILURE * 4), secret)
+        : `threw a value of type ${typeof cause}`;
   }
-  if (secret !== "") description = description.replaceAll(secret, "***");
   return description.slice(0, LONGEST_FAILURE);
 }
 
