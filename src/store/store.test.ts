@@ -247,6 +247,28 @@ for (const kind of kinds) {
   });
 }
 
+it("what comes while the store is being closed is not written, and opens nothing again", async () => {
+  const problems: (string | null)[] = [];
+  const { store, database } = await openMemoryStore({ onHealth: (problem) => void problems.push(problem) });
+  const records = new Records(store);
+  records.change((batch) => batch.putRecord("meta", "early", Buffer.from("1")));
+  await durable(store);
+  let release = (): void => undefined;
+  database.gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  const closed = store.close();
+  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+  const { writes } = database;
+  records.change((batch) => batch.putRecord("meta", "late", Buffer.from("1")));
+  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+  release();
+  await closed;
+  records.change((batch) => batch.putRecord("meta", "too late", Buffer.from("1")));
+  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([problems, database.writes], [[], writes]);
+});
+
 it("message store LevelDB leaves no large log to the next start when it is closed", async () => {
   const directory = join(await mkdtemp(join(tmpdir(), "store-")), "msgstore");
   directories.push(directory);

@@ -123,6 +123,8 @@ export class DurableStore implements MessageStore {
   #over = false;
   #loads = 0;
   #closing: Promise<void> | null = null;
+  /** The database is being closed: timers that still run change nothing of it any more. */
+  #closed = false;
   #commits = 0;
   #bytes = 0;
 
@@ -285,6 +287,7 @@ export class DurableStore implements MessageStore {
     await Promise.race([flushed, timeout]);
     const failure: Error | null = late;
     if (failure !== null) this.#writer.abandon(failure);
+    this.#closed = true;
     const database = this.#access.close();
     // The next start can do without it: a disk that does not take it is no reason to fail, nor to wait for longer.
     if (failure === null) await Promise.race([database?.settle().catch(() => undefined), timeout]);
@@ -294,6 +297,7 @@ export class DurableStore implements MessageStore {
   }
 
   #schedule(): void {
+    if (this.#closed) return;
     this.#scheduled = true;
     this.#timers.immediate(() => this.#commit());
   }
@@ -314,6 +318,7 @@ export class DurableStore implements MessageStore {
 
   #commit(): void {
     this.#scheduled = false;
+    if (this.#closed) return;
     this.#urgent = false;
     this.#gathered = this.gatheredBytes;
     this.gatheredBytes = 0;
