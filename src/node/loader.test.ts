@@ -3,7 +3,13 @@ import { describe, it, type TestContext } from "node:test";
 import { silentLogger } from "../log/logger.ts";
 import { Message } from "../mqtt/message.ts";
 import { NEVER } from "../registry/subscriber.ts";
-import { encodeSubscriber, type SubscriberRecord, subscriberKey } from "../registry/subscriber-record.ts";
+import {
+  encodeSubscriber,
+  encodeSubscription,
+  type SubscriberRecord,
+  subscriberKey,
+  subscriptionKey,
+} from "../registry/subscriber-record.ts";
 import { encodeWill } from "../registry/will-record.ts";
 import { subscriptionOptions } from "../routing/subscription-options.ts";
 import { TopicTable } from "../routing/topic-table.ts";
@@ -107,5 +113,29 @@ describe("loading what is stored", () => {
     assert.equal(registry.find("", "here")?.willDueAt, 1_800_000_000_000);
     assert.notEqual(await store.readRecord("will", subscriberKey("", "here")), null);
     assert.equal(await store.readRecord("will", subscriberKey("", "gone")), null);
+  });
+
+  it("removes subscriptions whose session is gone, and gives them to no other", async (context) => {
+    const options = encodeSubscription(subscriptionOptions(1));
+    const own = subscriptionKey("b", "here", "own");
+    const strays = [
+      subscriptionKey("a", "first", "x"),
+      subscriptionKey("b", "gone", "x"),
+      // The session before it has the same client id in another mountpoint.
+      subscriptionKey("c", "here", "x"),
+    ];
+    const { registry, mountpoints, store, load, committed } = await nodeWith(context, (batch) => {
+      batch.putRecord("subscriber", subscriberKey("b", "here"), record({}));
+      for (const key of [own, ...strays]) batch.putRecord("subscriber", key, options);
+    });
+    assert.equal((await load()).sessions, 1);
+    await committed();
+    assert.deepEqual(
+      [...(registry.find("b", "here")?.subscriptions ?? [])].map(([filter]) => filter),
+      ["own"],
+    );
+    for (const name of ["a", "b", "c"]) assert.equal(mountpoints.of(name).index.size, name === "b" ? 1 : 0);
+    assert.notEqual(await store.readRecord("subscriber", own), null);
+    for (const key of strays) assert.equal(await store.readRecord("subscriber", key), null);
   });
 });

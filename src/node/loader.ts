@@ -55,17 +55,23 @@ export async function loadStored(
   /** Those that were online: what changes with them is written when they are complete. */
   const interrupted: Subscriber[] = [];
   let current: Subscriber | null = null;
+  /** The session whose record was read last, also if that is no record: its subscriptions stand behind it. */
+  let owner: ReturnType<typeof parseKey>;
   for await (const page of store.records("subscriber")) {
     for (const { key, value } of page) {
       const parsed = parseKey(key);
       if (parsed === undefined) continue;
       if (parsed.filter === undefined) {
+        owner = parsed;
         current = restoreSubscriber(parsed.mountpoint, parsed.clientId, value);
         if (current === null) continue;
         sessions++;
         if (current.disconnectedAt === 0) interrupted.push(current);
         else registry.resumeTimers(current);
-      } else if (current !== null && current.clientId === parsed.clientId) {
+      } else if (parsed.clientId !== owner?.clientId || parsed.mountpoint !== owner.mountpoint) {
+        // The session's own record was damaged: a later session with this id has nothing to do with the subscription.
+        registry.forgetRecord("subscriber", key);
+      } else if (current !== null) {
         const options = decodeSubscription(value);
         if (options !== undefined) registry.restoreSubscription(current, parsed.filter, options);
       }
@@ -73,7 +79,7 @@ export async function loadStored(
   }
   for (const subscriber of interrupted) registry.resumeTimers(subscriber);
   // The session's own record was damaged: a later session with this id has nothing to do with the will.
-  for (const key of wills.keys()) registry.forgetWill(key);
+  for (const key of wills.keys()) registry.forgetRecord("will", key);
   mountpoints.loading(null);
   for (const [key, id] of [...mountpoints.strayGroups()]) mountpoints.forgetGroup(key, id);
   if (heads.size > 0) {

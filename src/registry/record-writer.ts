@@ -33,7 +33,7 @@ export class RecordWriter implements CommitParticipant {
   #changed = new Set<Subscriber>();
   #changedWills = new Set<Subscriber>();
   #changedSubscriptions = new Map<string, { readonly subscriber: Subscriber; readonly filter: string }>();
-  #strayWills: string[] = [];
+  #strays: { readonly table: "will" | "subscriber"; readonly key: string }[] = [];
   /** By the key of the session. */
   readonly #wipes = new Map<string, Wipe>();
   /** Those of which no commit has said anything yet. */
@@ -82,9 +82,9 @@ export class RecordWriter implements CommitParticipant {
     this.#touch();
   }
 
-  /** A will without a session goes. */
-  forgetWill(key: string): void {
-    this.#strayWills.push(key);
+  /** A will or a subscription without a session goes. */
+  forget(table: "will" | "subscriber", key: string): void {
+    this.#strays.push({ table, key });
     this.#touch();
   }
 
@@ -151,8 +151,8 @@ export class RecordWriter implements CommitParticipant {
       this.#hold(wills);
       this.#wipe(batch, changed, wills);
     }
-    for (const key of this.#strayWills) batch.deleteRecord("will", key);
-    this.#strayWills = [];
+    for (const { table, key } of this.#strays) batch.deleteRecord(table, key);
+    this.#strays = [];
     // A session that has ended may have a successor with the same key in this very batch: deletions come first.
     for (const subscriber of changed) if (subscriber.ended) this.#put(batch, subscriber);
     for (const subscriber of wills) if (subscriber.ended) this.#putWill(batch, subscriber);

@@ -272,9 +272,9 @@ export class Registry implements SubscriberTimers {
     this.#route(subscriber, filter, options);
   }
 
-  /** A will found in the store whose session is not there: its record goes. `key` is that of the session. */
-  forgetWill(key: string): void {
-    this.#records.forgetWill(key);
+  /** A will (by the key of its session) or a subscription found in the store without its session: its record goes. */
+  forgetRecord(table: "will" | "subscriber", key: string): void {
+    this.#records.forget(table, key);
   }
 
   /** After the restart of the broker: what was online is offline from now on, and timers run again. */
