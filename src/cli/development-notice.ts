@@ -7,6 +7,11 @@ function reachable(address: string): string {
   return address === "::" ? "::1" : address;
 }
 
+/** A path as a shell takes it for one word. */
+function shellWord(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
 /** What `npm start` prints once the broker serves: where it listens and how to publish a first message. */
 export function developmentNotice(listeners: Iterable<ListenerInfo>, { directories }: Places): string {
   const serving = [...listeners].filter(({ status }) => status === "running");
@@ -27,7 +32,7 @@ export function developmentNotice(listeners: Iterable<ListenerInfo>, { directori
   }
   lines.push(
     "",
-    `See who is connected: scripts/vmq-admin --run-dir ${directories.run} session show`,
+    `See who is connected: scripts/vmq-admin --run-dir ${shellWord(directories.run)} session show`,
     `Data is in ${directories.data}, logs are in ${directories.log}. Ctrl-C stops the broker.`,
     "",
   );

@@ -6,10 +6,10 @@ test("reason codes have names in words", () => {
   assert.equal(reasonCodeName(0x82), "protocol error (0x82)");
   assert.equal(reasonCodeName(0x00), "success (0x00)");
   assert.equal(reasonCodeName(0x86), "bad user name or password (0x86)");
-  assert.equal(reasonCodeName(0x9b), "QoS not supported (0x9b)");
+  assert.equal(reasonCodeName(0x9b), "QoS not supported (0x9B)");
   assert.equal(reasonCodeName(0x02), "granted QoS2 (0x02)");
-  assert.equal(reasonCodeName(0x7f), "0x7f");
-  assert.equal(reasonCodeName(300), "0x12c");
+  assert.equal(reasonCodeName(0x7f), "0x7F");
+  assert.equal(reasonCodeName(300), "0x12C");
 });
 
 test("CONNACK return codes before MQTT 5", () => {

@@ -75,9 +75,14 @@ function reasonCodeNames(): string[] {
   return names;
 }
 
+/** A code as the specification writes it: `0x8B`. */
+export function codeText(code: number): string {
+  return `0x${code.toString(16).toUpperCase().padStart(2, "0")}`;
+}
+
 /** The name of a reason code in words for logs, `protocol error (0x82)`; an unknown code gives its number alone. */
 export function reasonCodeName(code: number): string {
-  const number = `0x${code.toString(16).padStart(2, "0")}`;
+  const number = codeText(code);
   const name = NAMES[code];
   return name === undefined || name === "" ? number : `${name} (${number})`;
 }

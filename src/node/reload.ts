@@ -58,5 +58,5 @@ async function reload({ request, configuration, parts, log }: ReloadOptions): Pr
 }
 
 function summary(changed: readonly Difference[], needRestart: readonly Difference[]): string {
-  return `${changed.length} options changed, ${needRestart.length} need a restart`;
+  return `options changed: ${changed.length}, for the next start: ${needRestart.length}`;
 }

@@ -1,6 +1,6 @@
 import { ReasonMetric, reasonSlot } from "../metrics/reason-metrics.ts";
 import type { Auth, AuthProperties, Connect } from "../mqtt/packet.ts";
-import { ReasonCode } from "../mqtt/reason-code.ts";
+import { codeText, ReasonCode } from "../mqtt/reason-code.ts";
 import { refusalCode } from "../mqtt/refusal-codes.ts";
 import type { ChainResult, HookError } from "../plugin/answer.ts";
 import type { AuthModifiers } from "../plugin/modifiers.ts";
@@ -40,7 +40,7 @@ export function handleAuth(session: Session, packet: Auth): void {
     session.pendingConnect === null ? ReasonCode.ReAuthenticate : ReasonCode.ContinueAuthentication;
   const continues = reasonCode === ReasonCode.ContinueAuthentication;
   if (reasonCode !== expected && !(continues && session.connected)) {
-    end(session, ReasonCode.ProtocolError, `AUTH with reason code 0x${reasonCode.toString(16)}`);
+    end(session, ReasonCode.ProtocolError, `AUTH with reason code ${codeText(reasonCode)}`);
     return;
   }
   ask(session, properties);

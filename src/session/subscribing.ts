@@ -1,6 +1,6 @@
 import { Metric } from "../metrics/metric.ts";
 import type { Subscribe, SubscriptionRequest, Unsubscribe } from "../mqtt/packet.ts";
-import { ReasonCode, SUBACK_FAILURE_V3 } from "../mqtt/reason-code.ts";
+import { codeText, ReasonCode, SUBACK_FAILURE_V3 } from "../mqtt/reason-code.ts";
 import { refusalCode } from "../mqtt/refusal-codes.ts";
 import { parseTopicFilter } from "../mqtt/topic-filter.ts";
 import type { ChainResult } from "../plugin/answer.ts";
@@ -209,7 +209,7 @@ function refusal(code: number | undefined): number {
 }
 
 function describeCode(code: number): string {
-  return code < 0x80 ? `QoS ${code}` : `refused 0x${code.toString(16)}`;
+  return code < 0x80 ? `QoS ${code}` : `refused ${codeText(code)}`;
 }
 
 function tellSubscribed(session: Session, packet: Subscribe, granted: readonly TopicRequestM5[]): void {

@@ -76,7 +76,7 @@ export class PasswdPlugin implements Plugin {
     }
     this.#users = users;
     this.#decoy = decoyOf(costliest(users.values()));
-    context.logger.info("passwd_loaded", `the password file ${path} is loaded, ${users.size} users`);
+    context.logger.info("passwd_loaded", `the password file ${path} is loaded, users: ${users.size}`);
     return [];
   }
 
