@@ -34,4 +34,9 @@ export class ManualClock implements Clock {
     this.#now += milliseconds;
     this.#monotonic += milliseconds;
   }
+
+  /** Somebody sets the system time, by `milliseconds` in either direction. */
+  jump(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
 }

@@ -73,6 +73,11 @@ export class TimerWheel {
     timed.dueTick = -1;
   }
 
+  /** Whether its time has come, to a tick, although the wheel may not have turned since. Also of one that is on no wheel. */
+  isDue(timed: Timed): boolean {
+    return (timed.dueTick - 1) * this.#tickMilliseconds <= this.#clock.monotonic() - this.#start;
+  }
+
   /** Calls everything that is due now. Called by the runtime's timer, or by a test that moved the clock. */
   turn(): void {
     this.time = this.#clock.monotonic() - this.#start;

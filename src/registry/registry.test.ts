@@ -406,6 +406,30 @@ test("a client that is back stops the expiry; one that comes after the moment fi
   assert.equal(world.registry.count, 1);
 });
 
+test("a system time that is set forward ends no session whose client is back in time", () => {
+  const world = new World();
+  // A machine without a clock of its own comes up with an old time, and learns the present one after the broker's start.
+  world.connected("a", { expirySeconds: 3_600 });
+  world.disconnect(world.connected("b", { expirySeconds: 3_600 }));
+  world.store.commit();
+  const next = world.restart();
+  next.advance(10);
+  next.context.clock.jump(86_400_000);
+  next.advance(1);
+  assert.deepEqual(
+    [next.connected("a", { expirySeconds: 3_600 }), next.connected("b")].map(
+      ({ sessionPresent }) => sessionPresent,
+    ),
+    [true, true],
+  );
+  // The timer runs on all the same.
+  const gone = next.connected("c", { expirySeconds: 60 });
+  next.disconnect(gone);
+  next.context.clock.jump(86_400_000);
+  next.advance(61);
+  assert.equal(next.registry.find("", "c"), undefined);
+});
+
 test("DISCONNECT may change the interval; 0 ends the session with the connection", () => {
   const world = new World();
   const handle = world.connected("a", { expirySeconds: 60 });

@@ -127,9 +127,10 @@ export class Registry implements SubscriberTimers {
     if (
       subscriber !== undefined &&
       subscriber.handle === null &&
-      this.#clock.now() >= this.#expiresAt(subscriber)
+      this.#clock.now() >= this.#expiresAt(subscriber) &&
+      this.#wheel.isDue(subscriber)
     ) {
-      // Its timer is late by up to a tick.
+      // Its timer is late by up to a tick. That the system time is past it says nothing: it may just have been set.
       this.#due(subscriber);
       subscriber = undefined;
     }
@@ -321,7 +322,8 @@ export class Registry implements SubscriberTimers {
     }
     if (will === null) return;
     // A pending one may be due already: its timer is late, or the broker was not running at its time.
-    const due = pending && (ends || this.#clock.now() >= subscriber.willDueAt);
+    const late = this.#clock.now() >= subscriber.willDueAt && this.#wheel.isDue(subscriber);
+    const due = pending && (ends || late);
     this.#dropWill(subscriber);
     if (handle !== null && this.#options.value.suppressLastWillOnTakeover) return;
     if (handle !== null ? ends || will.delaySeconds === 0 : due) {
