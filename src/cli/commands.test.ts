@@ -245,6 +245,23 @@ describe("the commands", () => {
     assert.deepEqual((await run(["vernemq", "ping"])).status, 1);
   });
 
+  it("says that a node is there and does not answer", { skip: process.platform !== "linux" }, async () => {
+    await startNode();
+    const { pid = 0 } = (await askInfo(where.directories.run)) ?? {};
+    process.kill(pid, "SIGSTOP");
+    try {
+      assert.deepEqual(await run(["vernemq", "stop"]), {
+        status: 1,
+        stdout: "",
+        stderr:
+          "Node 'test@127.0.0.1' not responding to pings.\n" +
+          `Its process ${pid} is there and does not answer; kill -9 ${pid} ends it, and nothing acknowledged is lost.\n`,
+      });
+    } finally {
+      process.kill(pid, "SIGKILL");
+    }
+  });
+
   it("finds the node by options as well as by the environment", async () => {
     await startNode();
     const option = ["--run-dir", where.directories.run];

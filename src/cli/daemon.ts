@@ -3,13 +3,15 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isSea } from "node:sea";
 import { setTimeout as delay } from "node:timers/promises";
-import { NotRunningError, request } from "../admin/control-client.ts";
+import { askInfo, NotRespondingError, NotRunningError, request } from "../admin/control-client.ts";
 import { makeDirectory } from "../files/make-directory.ts";
 import { openFilesLimit, openFilesWarning } from "./open-files.ts";
 import { type Places, placeArguments } from "./places.ts";
 import { ask, complainNotResponding } from "./presence.ts";
 
 const POLL_MS = 25;
+/** After a node has not answered already: to tell whether somebody listens at all. */
+const SILENCE_MS = 200;
 /** A node that has not ended this long after it was told to is reported. */
 const STOP_TIMEOUT_MS = 600_000;
 
@@ -110,12 +112,33 @@ function isZombie(pid: number): boolean {
   }
 }
 
+/** The process that holds the control socket, as the pid file has it, of a node that does not answer. */
+async function silentProcess({ directories }: Places): Promise<number | undefined> {
+  try {
+    await askInfo(directories.run, SILENCE_MS);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof NotRespondingError)) return undefined;
+  }
+  try {
+    const pid = Number.parseInt(readFileSync(join(directories.run, "vernemq.pid"), "utf8"), 10);
+    return pid > 0 && isAlive(pid) ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** `vernemq stop`: resolves when the process has ended. */
 export async function stop(where: Places): Promise<number> {
   const info = await ask(where);
   if (info === undefined) {
     await complainNotResponding(where);
-    process.stderr.write("Node is not running!\n");
+    const pid = await silentProcess(where);
+    process.stderr.write(
+      pid === undefined
+        ? "Node is not running!\n"
+        : `Its process ${pid} is there and does not answer; kill -9 ${pid} ends it, and nothing acknowledged is lost.\n`,
+    );
     return 1;
   }
   try {
