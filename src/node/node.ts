@@ -33,6 +33,7 @@ import { sessionDirectory } from "./session-directory.ts";
 import { sessionSettings } from "./session-settings.ts";
 import { StartError } from "./start-error.ts";
 import { storeOptions } from "./store-options.ts";
+import { StorePresence } from "./store-presence.ts";
 import { allErrors, inspectSurroundings } from "./surroundings/surroundings.ts";
 import { Systree } from "./systree.ts";
 import { certificateSeconds, tlsView } from "./tls-directory.ts";
@@ -69,13 +70,8 @@ export async function startNode(options: StartOptions) {
   const clock = systemClock;
   const wheel = new TimerWheel(clock, TICK, (error) => log.crash("timer", "a timer failed", error));
   const health = new Health();
-  const store = await openMessageStore(
-    configuration.get("vmq_generic_msg_store.store_dir"),
-    configuration,
-    log,
-    counters,
-    health,
-  );
+  const storeDirectory = configuration.get("vmq_generic_msg_store.store_dir");
+  const store = await openMessageStore(storeDirectory, configuration, log, counters, health);
   try {
     const settings = sessionSettings(configuration);
     const plugins = createPlugins(configuration, log);
@@ -140,6 +136,8 @@ export async function startNode(options: StartOptions) {
     const systree = new Systree(parts);
     systree.start();
     load.start();
+    const presence = new StorePresence(storeDirectory, wheel, health, log);
+    await presence.start();
     await listeners.open();
     log.info("start", `node ${parts.name} (version ${VERSION}) is ready`);
     const stop = async (reason: string): Promise<void> => {
@@ -154,6 +152,7 @@ export async function startNode(options: StartOptions) {
       }
       await listeners.close();
       await plugins.manager.stop();
+      presence.stop();
       await store.close();
       stopMetrics();
       wheel.stop();
