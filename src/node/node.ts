@@ -92,6 +92,7 @@ export async function startNode(options: StartOptions) {
         return { persistentClientExpirationSeconds, suppressLastWillOnTakeover };
       },
     });
+    configuration.onChange("persistent_client_expiration", () => registry.expirationChanged());
     const report = await loadStored(store, mountpoints, registry, settings.value.queueLimits, clock, log);
     log.info("start", `loaded ${report.sessions} sessions and ${report.retained} retained messages`);
     const parts: NodeParts = {

@@ -160,7 +160,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 const long = process.env.VERNEMQ_TEST_LONG === "1";
-const numRuns = Number(process.env.VERNEMQ_TEST_RUNS ?? (long ? 20_000 : 200));
+const numRuns = Number(process.env.VERNEMQ_TEST_RUNS ?? (long ? 4_000 : 200));
 
 test("sessions against their model, with crashes, refused writes, take-over and expiry", async (context) => {
   const configuration = quietConfiguration(

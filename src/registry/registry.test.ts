@@ -460,6 +460,26 @@ test("sessions of MQTT 3 expire by configuration, for ever without", () => {
   );
 });
 
+test("another expiration by configuration counts for sessions that are offline already", () => {
+  const world = new World();
+  const names = () => [...world.registry.all()].map(({ clientId }) => clientId);
+  for (const name of ["a", "b"]) world.disconnect(world.connected(name, { legacy: true }));
+  world.disconnect(world.connected("other", { legacy: false, will: world.will("w", 50) }));
+  world.advance(10);
+  world.options.value.persistentClientExpirationSeconds = 100;
+  world.registry.expirationChanged();
+  world.connected("b", { legacy: true });
+  world.advance(89);
+  assert.deepEqual(names(), ["a", "b", "other"]);
+  world.advance(2);
+  assert.deepEqual(names(), ["b", "other"]);
+  world.disconnect(world.connected("c", { legacy: true }));
+  world.options.value.persistentClientExpirationSeconds = 0;
+  world.registry.expirationChanged();
+  world.advance(1_000);
+  assert.deepEqual(names(), ["b", "other", "c"]);
+});
+
 test("a will is published when the connection ends without a goodbye, and only then", () => {
   const world = new World();
   const heard = world.listener();

@@ -292,6 +292,21 @@ export class Registry implements SubscriberTimers {
     this.#schedule(subscriber);
   }
 
+  /** `persistentClientExpirationSeconds` has changed: also those that are offline already follow it. */
+  expirationChanged(): void {
+    this.#works.start(this.#scheduleAnew());
+  }
+
+  *#scheduleAnew(): Generator<void> {
+    for (const subscriber of this.all()) {
+      if (subscriber.legacy && subscriber.handle === null) {
+        this.#wheel.cancel(subscriber);
+        this.#schedule(subscriber);
+      }
+      yield;
+    }
+  }
+
   /** A hundred thousand may be due at the same moment, after a start above all: then in the order in which they come. */
   subscriberDue(subscriber: Subscriber): void {
     this.inTurn(subscriber, () => this.#due(subscriber));

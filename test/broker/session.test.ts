@@ -378,3 +378,15 @@ describe("session with persistent_client_expiration", { skip: oursOnly }, () => 
     assert.equal((await suite.connect(v5)).connack?.sessionPresent, true);
   });
 });
+
+describe("session with persistent_client_expiration that is set at run time", { skip: oursOnly }, () => {
+  const suite = new BrokerUnderTest();
+
+  test("those that are away already expire by it", async () => {
+    const clientId = suite.name("c");
+    await (await suite.connect({ clientId, clean: false })).disconnect();
+    const { code } = await suite.broker.admin(["set", "persistent_client_expiration=1s"]);
+    assert.equal(code, 0);
+    await suite.broker.logged(new RegExp(`session of client ${clientId} expired`));
+  });
+});
