@@ -1,5 +1,6 @@
-import { Pause, type Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import { Phase } from "./session-output.ts";
+import { Pause } from "./session-reading.ts";
 
 /**
  * Goes on with what a chain of hooks has answered, at once or when it comes. Until then the connection is not read, so

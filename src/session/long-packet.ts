@@ -1,6 +1,7 @@
 import type { Subscriber } from "../registry/subscriber.ts";
-import { Pause, type Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import { Phase } from "./session-output.ts";
+import { Pause } from "./session-reading.ts";
 
 /** With more filters than that, a packet is dealt with over several turns of the event loop. */
 const MANY = 256;

@@ -3,11 +3,12 @@ import { handleConnect, refuseConnect } from "./connecting.ts";
 import { deliverThroughHook } from "./deliver-hook.ts";
 import { handleDisconnect } from "./disconnecting.ts";
 import { authorizePublish, tellPublished } from "./publish-authorization.ts";
-import type { SessionProcedures } from "./session.ts";
+import type { Session } from "./session.ts";
+import type { SessionProcedures } from "./session-procedures.ts";
 import { handleSubscribe, handleUnsubscribe } from "./subscribing.ts";
 
 /** Everything a session does off the hot path. */
-export const procedures: SessionProcedures = {
+export const procedures: SessionProcedures<Session> = {
   control(session, packet) {
     switch (packet.kind) {
       case "connect":

@@ -10,60 +10,20 @@ import type { TopicSource } from "../mqtt/topic.ts";
 import type { HookError } from "../plugin/answer.ts";
 import type { SessionIdentity } from "../plugin/hook.ts";
 import { PublishPermission } from "../plugin/publish-permission.ts";
-import type { Receiver } from "../queue/receiver.ts";
-import type { SubscriberQueue } from "../queue/subscriber-queue.ts";
 import type { Mountpoint } from "../registry/mountpoint.ts";
 import type { SessionHandle } from "../registry/subscriber.ts";
 import { type AcknowledgementSink, Acknowledgements } from "./acknowledgements.ts";
 import { peerText } from "./peer.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import type { Restrictions } from "./restrictions.ts";
-import { Phase, PUBACK, PUBCOMP, PUBREC, PUBREL, SessionOutput } from "./session-output.ts";
+import { Phase, PUBACK, PUBCOMP, PUBREC } from "./session-output.ts";
+import type { SessionProcedures } from "./session-procedures.ts";
+import { Pause, SessionReading } from "./session-reading.ts";
 import type { SessionServices } from "./session-services.ts";
 import { type DueSession, SessionTimers } from "./session-timers.ts";
 import type { SessionSettings } from "./settings.ts";
 import type { Transport, TransportHandler } from "./transport.ts";
-import { FEW_RECEIVERS, type Held, PING_RECEIVERS, SUBSCRIBE_RECEIVERS } from "./turn-budget.ts";
-
-/** What a session does with packets that are not on the hot path; see procedures.ts. */
-export interface SessionProcedures {
-  /** Any packet that is neither PUBLISH nor acknowledgement nor PINGREQ. */
-  control(session: Session, packet: Exclude<ControlPacket, { kind: "pingreq" }>): void;
-  /** CONNACK with the code where the client can be told, and the end. `error`: what a plugin says to it. */
-  refuseConnect(
-    session: Session,
-    version: ProtocolVersion,
-    reasonCode: number,
-    text: string,
-    error?: HookError,
-  ): void;
-  /** Asks the hooks about a publish when they need more than its topic. False: stop decoding. */
-  authorizePublish(session: Session, publication: Publication): boolean;
-  tellPublished(session: Session, publication: Publication): void;
-  deliverThroughHook(
-    session: Session,
-    publication: Publication,
-    qos: number,
-    retain: boolean,
-    duplicate: boolean,
-    packetId: number,
-    identifiers: readonly number[] | null,
-  ): boolean;
-}
-
-/** Why reading pauses; several may hold at once. */
-export const Pause = {
-  /** A hook has not answered yet. */
-  Hook: 1,
-  /** The client publishes faster than `max_message_rate`, or a hook throttles it. */
-  Rate: 2,
-  /** The store cannot take more. */
-  Store: 4,
-  /** Enough for this turn of the event loop: others are to be served. */
-  Turn: 8,
-  /** The filters of a long SUBSCRIBE or UNSUBSCRIBE are dealt with, a few in each turn. */
-  Filters: 16,
-} as const;
+import { FEW_RECEIVERS, PING_RECEIVERS, SUBSCRIBE_RECEIVERS } from "./turn-budget.ts";
 
 /** Beside the payload a PUBLISH has a topic and properties: what a frame may be longer than `max_message_size`. */
 const FRAME_ALLOWANCE = 128 * 1024;
@@ -72,39 +32,35 @@ const LARGEST_FRAME = 268_435_455;
 /**
  * The protocol state machine of one connection, for MQTT 3.1, 3.1.1 and 5.0; the versions differ in a few values. It
  * knows no sockets: bytes come through the frame decoder and leave through a `Transport`. The packets that come once
- * (CONNECT, SUBSCRIBE …) are handled in files of their own; here is the way of a PUBLISH and its acknowledgements.
+ * (CONNECT, SUBSCRIBE …) are handled in files of their own. It has four layers: what leaves for the client
+ * (`SessionOutput`), what the queue sees (`SessionDelivery`), when it is read (`SessionReading`), and here the way of a
+ * client's PUBLISH, and the beginning and end of the connection.
  *
  * Hot path: `onPublish`, the acknowledgement handlers, `sendDirect`, `send` must not allocate (beside the lasting copy
  * of a message), await, or close over anything.
  */
 export class Session
-  extends SessionOutput
+  extends SessionReading
   implements
     PacketHandler,
     TransportHandler,
-    Receiver,
     SettlementListener,
     AcknowledgementSink,
     SessionHandle,
-    DueSession,
-    Held
+    DueSession
 {
-  readonly procedures: SessionProcedures;
+  override readonly timers: SessionTimers;
+  readonly procedures: SessionProcedures<Session>;
   readonly publication: Publication;
   topics: TopicSource;
   maximumFrame = LARGEST_FRAME;
   settings: SessionSettings;
   identity: SessionIdentity;
-  /** The queue while connected. */
-  queue: SubscriberQueue | null = null;
-  window = 20;
-  retrySeconds = 0;
   /** QoS 1 and 2 publishes that the client may have open; MQTT 5. */
   receiveMaximum = 65_535;
   rate: RateLimit | null = null;
   /** What CONNACK has announced that the client may not use; null: nothing. */
   restrictions: Restrictions | null = null;
-  readonly timers: SessionTimers;
   /** The longest lifetime of the connection in seconds, 0 for none. */
   lifetimeSeconds: number;
   /** The method of enhanced authentication; MQTT 5. */
@@ -117,12 +73,11 @@ export class Session
   #acknowledgements: Acknowledgements | null = null;
   /** Made with the first publish that its topic alone decides about. */
   #permission: PublishPermission | null = null;
-  #pauses = 0;
   /** What the log will say of its end, once the client has gone. */
   #lost = "";
   #newcomer = true;
 
-  constructor(services: SessionServices, transport: Transport, procedures: SessionProcedures) {
+  constructor(services: SessionServices, transport: Transport, procedures: SessionProcedures<Session>) {
     super(services, transport);
     this.procedures = procedures;
     this.publication = services.publication;
@@ -211,7 +166,7 @@ export class Session
       matched > FEW_RECEIVERS &&
       !services.turn.spend(matched, publication.payloadEnd - publication.payloadStart)
     )
-      this.#waitForTurn();
+      this.waitForTurn();
     if (qos !== 0) {
       const { packetId } = publication;
       const acknowledgements = this.#acks();
@@ -227,35 +182,10 @@ export class Session
       this.unacknowledged++;
       const reason = matched === 0 && this.v5 === 1 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success;
       acknowledgements.push(qos === 1 ? PUBACK : PUBREC, packetId, reason, pending);
-      if (services.store.overloaded) this.#waitForStore();
+      if (services.store.overloaded) this.waitForStore();
     }
-    if (this.rate !== null) this.#throttle(this.rate.take(services.wheel.time));
-    return this.#pauses === 0 && this.phase === Phase.Connected;
-  }
-
-  onPuback(packetId: number, reasonCode: number): boolean {
-    const { services, queue } = this;
-    this.timers.heardAt = services.wheel.time;
-    if (this.v5 === 0) services.counters.increment(Metric.mqtt_puback_received_v4);
-    else services.counters.increment(reasonSlot(ReasonMetric.mqtt_puback_received, reasonCode));
-    if (queue === null) return this.protocolError("PUBACK before the connection was accepted");
-    if (!queue.onPuback(packetId)) {
-      services.counters.increment(Metric.mqtt_puback_invalid_error_v4 + this.v5);
-    }
-    return this.phase === Phase.Connected;
-  }
-
-  onPubrec(packetId: number, reasonCode: number): boolean {
-    const { services, queue } = this;
-    this.timers.heardAt = services.wheel.time;
-    if (this.v5 === 0) services.counters.increment(Metric.mqtt_pubrec_received_v4);
-    else services.counters.increment(reasonSlot(ReasonMetric.mqtt_pubrec_received, reasonCode));
-    if (queue === null) return this.protocolError("PUBREC before the connection was accepted");
-    if (queue.onPubrec(packetId, reasonCode) || reasonCode >= 0x80) return true;
-    if (this.v5 === 0) services.counters.increment(Metric.mqtt_pubrec_invalid_error_v4);
-    // Also for an id nobody knows the exchange has to come to its end: the client may have kept it over a reconnect.
-    this.writeAcknowledgement(PUBREL, packetId, this.v5 === 1 ? ReasonCode.PacketIdentifierNotFound : 0);
-    return true;
+    if (this.rate !== null) this.throttle(this.rate.take(services.wheel.time));
+    return this.pauses === 0 && this.phase === Phase.Connected;
   }
 
   onPubrel(packetId: number, reasonCode: number): boolean {
@@ -269,18 +199,6 @@ export class Session
     const pending = queue.incoming.delete(packetId, acknowledgements.nextTicket) ? 1 : 0;
     const reason = known || this.v5 === 0 ? ReasonCode.Success : ReasonCode.PacketIdentifierNotFound;
     acknowledgements.push(PUBCOMP, packetId, reason, pending);
-    return this.phase === Phase.Connected;
-  }
-
-  onPubcomp(packetId: number, reasonCode: number): boolean {
-    const { services, queue } = this;
-    this.timers.heardAt = services.wheel.time;
-    if (this.v5 === 0) services.counters.increment(Metric.mqtt_pubcomp_received_v4);
-    else services.counters.increment(reasonSlot(ReasonMetric.mqtt_pubcomp_received, reasonCode));
-    if (queue === null) return this.protocolError("PUBCOMP before the connection was accepted");
-    if (!queue.onPubcomp(packetId)) {
-      services.counters.increment(Metric.mqtt_pubcomp_invalid_error_v4 + this.v5);
-    }
     return this.phase === Phase.Connected;
   }
 
@@ -298,8 +216,8 @@ export class Session
       weight = PING_RECEIVERS;
     }
     if (weight !== 0 && this.phase === Phase.Connected && !this.services.turn.spend(weight, 0))
-      this.#waitForTurn();
-    return this.#pauses === 0 && this.phase !== Phase.Closed;
+      this.waitForTurn();
+    return this.pauses === 0 && this.phase !== Phase.Closed;
   }
 
   onMalformed(reasonCode: number, text: string, connectVersion: 0 | ProtocolVersion): void {
@@ -318,10 +236,6 @@ export class Session
       .crash("connection", `handling a packet of client ${this.clientId} (${this.peer}) failed`, error);
     this.close(ReasonCode.UnspecifiedError, "internal error");
     if (this.phase !== Phase.Closed) this.transport.destroy();
-  }
-
-  onDrain(): void {
-    this.queue?.pump();
   }
 
   onLeaving(error: string | null): void {
@@ -353,10 +267,6 @@ export class Session
   /** A message of this session's publish is safe, or a change of its open packet ids is durable. */
   settled(ticket: number): void {
     this.#acknowledgements?.settled(ticket);
-  }
-
-  retryWanted(): void {
-    this.timers.retryIn(this.retrySeconds);
   }
 
   /**
@@ -396,8 +306,8 @@ export class Session
         acknowledgements.push(qos === 1 ? PUBACK : PUBREC, packetId, ReasonCode.Success, waits ? 1 : 0);
       }
     }
-    if (this.rate !== null) this.#throttle(this.rate.take(services.wheel.time));
-    return this.#pauses === 0 && this.phase === Phase.Connected;
+    if (this.rate !== null) this.throttle(this.rate.take(services.wheel.time));
+    return this.pauses === 0 && this.phase === Phase.Connected;
   }
 
   /** Its CONNECT was accepted, or it has ended: it is no newcomer any more. */
@@ -406,28 +316,6 @@ export class Session
     this.#newcomer = false;
     this.applySettings(this.settings);
     this.services.newcomers.went();
-  }
-
-  /** The connection is not being read. */
-  get paused(): boolean {
-    return this.#pauses !== 0;
-  }
-
-  /** Stops reading until `unpause` with the same reason. */
-  pause(reason: number): void {
-    if (this.#pauses === 0) this.transport.pause();
-    this.#pauses |= reason;
-  }
-
-  unpause(reason: number): void {
-    if ((this.#pauses & reason) === 0) return;
-    this.#pauses &= ~reason;
-    if (this.#pauses === 0 && this.phase !== Phase.Closed) this.transport.resume();
-  }
-
-  /** Does not read for `milliseconds`. */
-  throttle(milliseconds: number): void {
-    this.#throttle(milliseconds);
   }
 
   /**
@@ -447,7 +335,7 @@ export class Session
   }
 
   /** Before CONNACK that is what tells the client [MQTT-3.14.0-1], after it DISCONNECT. False: stop decoding. */
-  protocolError(text: string): false {
+  override protocolError(text: string): false {
     if (this.phase === Phase.Connecting && this.v5 === 1) {
       this.procedures.refuseConnect(this, 5, ReasonCode.ProtocolError, text);
     } else this.close(ReasonCode.ProtocolError, text);
@@ -480,7 +368,7 @@ export class Session
       this.close(ReasonCode.MaximumConnectTime, "the longest connection lifetime has passed");
       return;
     }
-    if (this.phase === Phase.Connecting && (this.#pauses & Pause.Hook) !== 0) {
+    if (this.phase === Phase.Connecting && (this.pauses & Pause.Hook) !== 0) {
       // It waits for a plugin, which has a deadline of its own.
       this.timers.deadlineIn(this.settings.connectTimeoutMilliseconds);
       return;
@@ -497,15 +385,6 @@ export class Session
     this.services.registry.inTurn(subscriber, () =>
       this.close(ReasonCode.KeepAliveTimeout, "nothing heard for one and a half keep-alive times"),
     );
-  }
-
-  retryDue(now: number): boolean {
-    this.queue?.retry(now, this.retrySeconds);
-    return this.queue !== null && this.queue.inflight > 0;
-  }
-
-  pauseOver(): void {
-    this.unpause(Pause.Rate);
   }
 
   #end(text: string): void {
@@ -607,28 +486,6 @@ export class Session
       packetId,
       identifiers,
     );
-  }
-
-  /** See `Held`. */
-  goOn(): void {
-    this.unpause(Pause.Turn);
-  }
-
-  #waitForTurn(): void {
-    if ((this.#pauses & Pause.Turn) !== 0) return;
-    this.pause(Pause.Turn);
-    this.services.turn.hold(this);
-  }
-
-  #waitForStore(): void {
-    this.pause(Pause.Store);
-    this.services.store.whenRelieved(() => this.unpause(Pause.Store));
-  }
-
-  #throttle(milliseconds: number): void {
-    if (milliseconds <= 0) return;
-    this.pause(Pause.Rate);
-    this.timers.resumeIn(milliseconds);
   }
 }
 
