@@ -33,6 +33,8 @@ export class RecordWriter implements CommitParticipant {
   #changed = new Set<Subscriber>();
   #changedWills = new Set<Subscriber>();
   #changedSubscriptions = new Map<string, { readonly subscriber: Subscriber; readonly filter: string }>();
+  /** How many shared groups have come and gone. */
+  #changedGroups = 0;
   #strays: { readonly table: "will" | "subscriber"; readonly key: string }[] = [];
   /** By the key of the session. */
   readonly #wipes = new Map<string, Wipe>();
@@ -44,6 +46,8 @@ export class RecordWriter implements CommitParticipant {
   #ending = new Set<string>();
   #collectedEnding = new Set<string>();
   readonly #relieved: () => void;
+  /** Who waits for a commit that has room. */
+  #relief: (() => void)[] = [];
 
   /** `relieved` is called after each commit: then it is not busy any more. */
   constructor(store: MessageStore, relieved: () => void) {
@@ -53,7 +57,12 @@ export class RecordWriter implements CommitParticipant {
 
   /** The next commit has enough to write. */
   get busy(): boolean {
-    return this.#changedSubscriptions.size + this.#changed.size >= ENOUGH;
+    return this.#changedSubscriptions.size + this.#changed.size + this.#changedGroups >= ENOUGH;
+  }
+
+  /** Calls back after a commit when it is not `busy` any more. */
+  whenRelieved(callback: () => void): void {
+    this.#relief.push(callback);
   }
 
   /** Calls back when all changes of a session are durable, and nothing is left of one before it with the same id. */
@@ -79,6 +88,12 @@ export class RecordWriter implements CommitParticipant {
   /** Its will is new, due or gone. */
   saveWill(subscriber: Subscriber): void {
     this.#changedWills.add(subscriber);
+    this.#touch();
+  }
+
+  /** A shared group has come or gone, which is work for the next commit too: its record, and its queue. */
+  groupChanged(): void {
+    this.#changedGroups++;
     this.#touch();
   }
 
@@ -144,6 +159,7 @@ export class RecordWriter implements CommitParticipant {
     this.#changed = new Set();
     this.#changedWills = new Set();
     this.#changedSubscriptions = new Map();
+    this.#changedGroups = 0;
     this.#collectedEnding = this.#ending;
     this.#ending = new Set();
     if (this.#wipes.size > 0) {
@@ -168,6 +184,11 @@ export class RecordWriter implements CommitParticipant {
     this.#collectedEnding = new Set();
     for (const callback of wiped) this.#store.whenDurable(callback);
     this.#relieved();
+    // What came during a commit may be enough for the next one.
+    if (this.#relief.length === 0 || this.busy) return;
+    const relief = this.#relief;
+    this.#relief = [];
+    for (const callback of relief) callback();
   }
 
   #wipeOf(subscriber: Subscriber): Wipe | undefined {

@@ -100,6 +100,16 @@ export class Registry implements SubscriberTimers {
     return this.#online;
   }
 
+  /** Whether the next commit has enough to write, so that a session that brings more for it has to wait. */
+  isEnough(subscriber: Subscriber): boolean {
+    return this.#records.busy && (subscriber.persistent || this.#memberships.has(subscriber));
+  }
+
+  /** Calls back when the next commit has room again. */
+  whenRelieved(callback: () => void): void {
+    this.#records.whenRelieved(callback);
+  }
+
   find(mountpoint: string, clientId: string): Subscriber | undefined {
     return this.#subscribers.get(mountpoint)?.get(clientId);
   }
@@ -203,7 +213,10 @@ export class Registry implements SubscriberTimers {
   /** Adds or replaces a subscription; true when it is new. Throws nothing; the filter has been checked. */
   subscribe(subscriber: Subscriber, filter: string, options: SubscriptionOptions): boolean {
     const isNew = subscriber.subscriptions.set(filter, options);
+    const { groups } = subscriber.mountpoint;
+    const { size } = groups;
     this.#route(subscriber, filter, options);
+    if (groups.size !== size) this.#records.groupChanged();
     if (subscriber.persistent) this.#records.saveSubscription(subscriber, filter);
     return isNew;
   }
@@ -374,9 +387,10 @@ export class Registry implements SubscriberTimers {
       this.#count--;
       this.#counters.increment(Metric.queue_teardown);
     }
-    this.#memberships.delete(subscriber);
+    // The end of a group changes what is stored, whoever was in it.
+    const works = this.#memberships.delete(subscriber) ? this.#storedWorks : this.#works;
     // Its queue refuses everything from now on, so that it does not matter how long it is still found.
-    if (subscriptions.size > FEW) this.#works.start(this.#unrouteAll(subscriber));
+    if (subscriptions.size > FEW) works.start(this.#unrouteAll(subscriber));
     else for (const [filter] of subscriptions) this.#unroute(subscriber, filter);
     subscriber.queue.end().catch((error: unknown) => {
       this.#log.crash("registry", `the queue of client ${id.clientId} could not be ended cleanly`, error);
@@ -404,7 +418,9 @@ export class Registry implements SubscriberTimers {
   #unroute(subscriber: Subscriber, filter: string): void {
     const { mountpoint, queue } = subscriber;
     if (isShared(filter)) {
+      const { size } = mountpoint.groups;
       mountpoint.groups.leave(filter, queue);
+      if (mountpoint.groups.size !== size) this.#records.groupChanged();
       this.#memberships.get(subscriber)?.delete(filter);
     } else mountpoint.index.unsubscribe(filter, queue);
   }

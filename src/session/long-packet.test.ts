@@ -198,3 +198,75 @@ test("thousands of small SUBSCRIBE packets in one read: so many in each turn, in
     packets.map((_, i) => i + 1),
   );
 });
+
+/** 100 SUBSCRIBE packets with 100 filters each, as one read brings them. */
+function manyOfSome(prefix: string): Buffer {
+  return Buffer.concat(
+    Array.from({ length: 100 }, (_, i) =>
+      mqttPacket.generate(
+        {
+          cmd: "subscribe",
+          messageId: i + 1,
+          subscriptions: Array.from({ length: 100 }, (__, k) => ({ topic: `${prefix}${i}/${k}`, qos: 1 })),
+        },
+        { protocolVersion: 5 },
+      ),
+    ),
+  );
+}
+
+test("SUBSCRIBE packets with some filters each: their filters count, too", async (t) => {
+  const node = await testNode(t, "", [ALLOW]);
+  const { session, transport } = await node.connect("c", { version: 5, clean: true });
+  const { index } = node.parts.mountpoints.of("");
+  session.version = 5;
+  transport.feed(manyOfSome("f/"));
+  let before = 0;
+  for (let turns = 0; before < 10_000; turns++) {
+    assert.ok(turns < 100);
+    assert.ok(index.size - before <= 3_000, `${index.size - before} in one turn`);
+    before = index.size;
+    await nextTurn();
+  }
+});
+
+test("what is subscribed to in many packets waits for commits, and so does the end of many shared groups", async (t) => {
+  for (const { clean, prefix } of [
+    { clean: true, prefix: "$share/g/" },
+    { clean: false, prefix: "$share/g/" },
+    { clean: false, prefix: "f/" },
+  ]) {
+    const node = await testNode(t, "", [ALLOW]);
+    const { session, transport } = await node.connect("c", { version: 5, clean });
+    const { index } = node.parts.mountpoints.of("");
+    session.version = 5;
+    const stored = () => node.database.data.size;
+    let last = stored();
+    let most = 0;
+    node.database.onApplied = () => {
+      most = Math.max(most, Math.abs(stored() - last));
+      last = stored();
+    };
+    /** How many filters come or go while a commit is being written; waits until there are `count`. */
+    const changes = async (count: number, begin: () => void): Promise<number> => {
+      const written = Promise.withResolvers<void>();
+      node.database.gate = written.promise;
+      const before = index.size;
+      begin();
+      for (let turns = 0; turns < 40; turns++) await nextTurn();
+      const changed = Math.abs(index.size - before);
+      node.database.gate = null;
+      written.resolve();
+      while (index.size !== count) await node.committed();
+      await node.committed();
+      return changed;
+    };
+    const about = `${prefix}, clean: ${clean}`;
+    const subscribed = await changes(10_000, () => transport.feed(manyOfSome(prefix)));
+    assert.ok(subscribed > 0 && subscribed < 8_000, `${subscribed} came during a commit (${about})`);
+    assert.ok(most < 8_000, `${most} values in one commit (${about})`);
+    if (!prefix.startsWith("$share") || !clean) continue;
+    const ended = await changes(0, () => session.onClose(null));
+    assert.ok(ended > 0 && ended < 4_000, `${ended} ended during a commit (${about})`);
+  }
+});

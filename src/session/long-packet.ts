@@ -2,13 +2,11 @@ import type { Subscriber } from "../registry/subscriber.ts";
 import type { Session } from "./session.ts";
 import { Phase } from "./session-output.ts";
 import { Pause } from "./session-reading.ts";
-
-/** With more filters than that, a packet is dealt with over several turns of the event loop. */
-const MANY = 256;
+import { MOST_FILTERS } from "./turn-budget.ts";
 
 /** Begins with a packet that has so many filters: of many, in the next turn, because reading them was work enough. */
 export function beginFilters(session: Session, count: number, proceed: () => void): void {
-  if (count <= MANY) {
+  if (count <= MOST_FILTERS) {
     proceed();
     return;
   }
@@ -36,7 +34,7 @@ export function forEachFilter(
   step: (index: number) => void,
   finish: () => void,
 ): void {
-  if (count <= MANY) {
+  if (count <= MOST_FILTERS) {
     for (let index = 0; index < count; index++) step(index);
     finish();
     return;

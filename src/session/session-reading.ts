@@ -1,6 +1,6 @@
 import { SessionDelivery } from "./session-delivery.ts";
 import { Phase } from "./session-output.ts";
-import type { Held } from "./turn-budget.ts";
+import { FILTER_RECEIVERS, type Held, MOST_FILTERS, SUBSCRIBE_RECEIVERS } from "./turn-budget.ts";
 
 /** Why reading pauses; several may hold at once. */
 export const Pause = {
@@ -14,6 +14,8 @@ export const Pause = {
   Turn: 8,
   /** The filters of a long SUBSCRIBE or UNSUBSCRIBE are dealt with, a few in each turn. */
   Filters: 16,
+  /** It has subscribed to more than one commit of the store is to take. */
+  Records: 32,
 } as const;
 
 /** When a session is read: not while one of several things makes it wait. */
@@ -52,6 +54,19 @@ export abstract class SessionReading extends SessionDelivery implements Held {
     if ((this.pauses & Pause.Turn) !== 0) return;
     this.pause(Pause.Turn);
     this.services.turn.hold(this);
+  }
+
+  /**
+   * SUBSCRIBE or UNSUBSCRIBE came with so many filters: waits if the next commit has enough to write. Gives what they
+   * count in the budget of the turn.
+   */
+  protected subscribed(filters: number): number {
+    const { services, subscriber } = this;
+    if (subscriber !== null && services.registry.isEnough(subscriber)) {
+      this.pause(Pause.Records);
+      services.registry.whenRelieved(() => this.unpause(Pause.Records));
+    }
+    return SUBSCRIBE_RECEIVERS + Math.min(filters, MOST_FILTERS) * FILTER_RECEIVERS;
   }
 
   protected waitForStore(): void {

@@ -23,7 +23,7 @@ import type { SessionServices } from "./session-services.ts";
 import { type DueSession, SessionTimers } from "./session-timers.ts";
 import type { SessionSettings } from "./settings.ts";
 import type { Transport, TransportHandler } from "./transport.ts";
-import { FEW_RECEIVERS, PING_RECEIVERS, SUBSCRIBE_RECEIVERS } from "./turn-budget.ts";
+import { FEW_RECEIVERS, PING_RECEIVERS } from "./turn-budget.ts";
 
 /** Beside the payload a PUBLISH has a topic and properties: what a frame may be longer than `max_message_size`. */
 const FRAME_ALLOWANCE = 128 * 1024;
@@ -207,7 +207,8 @@ export class Session
     let weight = 0;
     if (packet.kind !== "pingreq") {
       this.procedures.control(this, packet);
-      if (packet.kind === "subscribe" || packet.kind === "unsubscribe") weight = SUBSCRIBE_RECEIVERS;
+      if (packet.kind === "subscribe") weight = this.subscribed(packet.subscriptions.length);
+      else if (packet.kind === "unsubscribe") weight = this.subscribed(packet.filters.length);
     } else if (this.phase !== Phase.Connected) return this.protocolError("PINGREQ before CONNACK");
     else {
       this.services.counters.increment(Metric.mqtt_pingreq_received_v4 + this.v5);

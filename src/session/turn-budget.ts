@@ -7,6 +7,10 @@ export const FEW_RECEIVERS = 16;
 
 /** What a SUBSCRIBE or UNSUBSCRIBE counts, in receivers: some thousand of them fit into one read. */
 export const SUBSCRIBE_RECEIVERS = 256;
+/** What each of its filters counts beside it. */
+export const FILTER_RECEIVERS = 64;
+/** Those of longer packets are dealt with over several turns. */
+export const MOST_FILTERS = 256;
 /** What a PINGREQ counts: it has two bytes. */
 export const PING_RECEIVERS = 16;
 
