@@ -13,7 +13,7 @@ import {
 import { dirname, resolve } from "node:path";
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../config/version.ts";
-import { withoutMark } from "../plugin/numbered-lines.ts";
+import { textOf } from "../plugin/numbered-lines.ts";
 import { deleteUser, hashClearText, PasswordFileError, upsertUser } from "../plugins/passwd/password-file.ts";
 import { readSecrets } from "./secret-input.ts";
 
@@ -33,7 +33,7 @@ function reasonOf(error: unknown): string {
 
 function read(file: string): string {
   try {
-    return withoutMark(readFileSync(file, "utf8"));
+    return textOf(readFileSync(file));
   } catch (error) {
     throw new PasswordError(`Error: Unable to open password file ${file}. ${reasonOf(error)}.`);
   }

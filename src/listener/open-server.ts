@@ -1,4 +1,4 @@
-import { chmod } from "node:fs/promises";
+import { chmodSync } from "node:fs";
 import type { Server } from "node:net";
 import type { Address } from "../config/type/address.ts";
 import { clearSocketPath } from "./unix-socket.ts";
@@ -32,8 +32,10 @@ export async function openServer(server: Server, place: ListeningPlace): Promise
         resolve();
       },
     );
+    // In the same turn: nobody has been accepted yet whom these rights keep out.
+    if (address.kind === "unix" && unixSocketMode !== undefined && server.listening)
+      chmodSync(address.path, unixSocketMode);
   });
-  if (address.kind === "unix" && unixSocketMode !== undefined) await chmod(address.path, unixSocketMode);
   const bound = server.address();
   return bound !== null && typeof bound === "object" ? bound.port : 0;
 }

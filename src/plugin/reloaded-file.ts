@@ -1,5 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
-import { withoutMark } from "./numbered-lines.ts";
+import { textOf } from "./numbered-lines.ts";
 import type { PluginTimers } from "./runtime.ts";
 
 /** Where a file stands and how often it is looked at. */
@@ -96,7 +96,7 @@ export class ReloadedFile {
     }
     let text: string;
     try {
-      text = await readFile(path, "utf8");
+      text = textOf(await readFile(path));
       if (!this.#running) return;
     } catch (cause) {
       const failure = `${path}\n!${problemText(cause)}`;
@@ -105,7 +105,7 @@ export class ReloadedFile {
       return;
     }
     this.#seen = seen;
-    await this.#reader.loaded(withoutMark(text), path);
+    await this.#reader.loaded(text, path);
   }
 }
 

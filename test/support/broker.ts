@@ -8,6 +8,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { askInfo } from "../../src/admin/control-client.ts";
 import {
   ended,
   freePort,
@@ -115,13 +116,21 @@ class RunningBroker implements Broker {
     return this.#child?.pid ?? 0;
   }
 
+  /** Ours is ready when all of its listeners are open. */
+  async #ready(child: ChildProcess): Promise<void> {
+    await portOpen(this.port, child, this.#options.startDeadlineMs ?? 30_000);
+    if (this.kind !== "vernemq") return;
+    while ((await askInfo(this.directories.run))?.state === "starting") await delay(5);
+    if (child.exitCode !== null) throw new Error(`it ended with status ${child.exitCode} while it started`);
+  }
+
   async start(): Promise<void> {
     const child = startProcess(this.#command.command, this.#command.argv, this.#command.env, (text) => {
       this.#output += text;
     });
     this.#child = child;
     try {
-      await portOpen(this.port, child, this.#options.startDeadlineMs ?? 30_000);
+      await this.#ready(child);
     } catch (error) {
       child.kill("SIGKILL");
       const reason = error instanceof Error ? error.message : String(error);
@@ -205,7 +214,7 @@ function makeDirectories(): Directories {
   return directories;
 }
 
-/** Starts our broker; resolves when its port is open. Throws with its log when it does not start. */
+/** Starts our broker; resolves when all of its listeners are open. Throws with its log when it does not start. */
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
   const directories = makeDirectories();
   const port = options.port ?? (await freePort());

@@ -3,6 +3,7 @@ import { createHash, pbkdf2Sync } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { atOnce } from "../../clock/in-turns.ts";
+import { textOf } from "../../plugin/numbered-lines.ts";
 import {
   createPasswordLine,
   deleteUser,
@@ -38,13 +39,14 @@ test("a line is one SHA-512 over password and salt", () => {
 test("any user name and password that the tool takes can be verified, and no other password", () => {
   const name = fc
     .string({ minLength: 1, unit: "grapheme" })
-    .filter((text) => !/[:\p{Cc}]/u.test(text) && !text.startsWith("#"));
+    .filter((text) => !/[:\p{Cc}]/u.test(text) && !/^[#\ufeff]/.test(text));
   fc.assert(
     fc.property(name, fc.string({ minLength: 1, unit: "grapheme" }), fc.string(), (user, password, other) => {
       const text = `${createPasswordLine(user, password)}\n`;
       assert.equal(verifies(text, user, password), true);
       assert.equal(verifies(text, user, other), other === password);
     }),
+    { examples: [["\ufffd", " ", ""]] },
   );
 });
 
@@ -137,7 +139,7 @@ test("hashClearText hashes clear text lines only and refuses a file it does not 
 });
 
 test("user names that the file cannot hold are refused", () => {
-  for (const user of ["", "a:b", "a\nb", "a\0", "#a", "\ud800", "x".repeat(65_536)]) {
+  for (const user of ["", "a:b", "a\nb", "a\0", "#a", "\ufeffa", "\ud800", "x".repeat(65_536)]) {
     assert.throws(() => createPasswordLine(user, "p"), { name: "PasswordFileError" });
   }
   assert.throws(() => createPasswordLine("a", ""), { message: "Empty password." });
@@ -145,7 +147,10 @@ test("user names that the file cannot hold are refused", () => {
 
 test("a byte order mark does not count, and a line that is not UTF-8 is a problem", () => {
   const line = createPasswordLine("alice", "pw");
-  const { users, problems } = atOnce(parsePasswordFile(`\ufeff${line}\ncaf\ufffd${line}\n`));
+  const { users, problems } = atOnce(parsePasswordFile(`\ufeff${line}\ncaf\ud800${line}\n`));
   assert.deepEqual([...users.keys()], ["alice"]);
   assert.deepEqual(problems, [{ line: 2, problem: "the line is not UTF-8" }]);
+  const foreign = textOf(Buffer.from(`${line}\ncaf\xe9:x\n`, "latin1"));
+  for (const change of [() => upsertUser(foreign, "bob", "pw"), () => deleteUser(foreign, "alice")])
+    assert.throws(change, { name: "PasswordFileError", message: "line 2: the line is not UTF-8" });
 });

@@ -69,6 +69,8 @@ export function createPasswordLine(username: string, password: string): string {
   if (username === "") throw new PasswordFileError("The user name is empty.");
   if (username.includes(":")) throw new PasswordFileError("A user name must not contain a colon.");
   if (username.startsWith("#")) throw new PasswordFileError("A user name must not start with #.");
+  if (username.startsWith("\ufeff"))
+    throw new PasswordFileError("A user name must not start with a byte order mark.");
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(username) || !username.isWellFormed()) {
     throw new PasswordFileError("A user name must not contain control characters.");
@@ -78,9 +80,14 @@ export function createPasswordLine(username: string, password: string): string {
   return `${username}:${hashPassword(password)}`;
 }
 
+/** Throws a `PasswordFileError` for a line that could not be written again as it is. */
 function linesOf(text: string): string[] {
   const lines = text.split("\n");
   if (lines.at(-1) === "") lines.pop();
+  for (const [index, line] of lines.entries()) {
+    const problem = encodingProblem(line);
+    if (problem !== null) throw new PasswordFileError(`line ${index + 1}: ${problem}`);
+  }
   return lines;
 }
 
@@ -93,7 +100,10 @@ function isLineOf(raw: string, user: string): boolean {
   return line.kind === "user" && line.user === user;
 }
 
-/** The file with a new password for the user, in the place of the old one or at the end. Other lines stay as they are. */
+/**
+ * The file with a new password for the user, in the place of the old one or at the end. Other lines stay as they are.
+ * Throws a `PasswordFileError` when user or password cannot be in it, or when the file is not UTF-8.
+ */
 export function upsertUser(fileText: string, user: string, password: string): string {
   const added = createPasswordLine(user, password);
   const lines = linesOf(fileText);
@@ -102,7 +112,7 @@ export function upsertUser(fileText: string, user: string, password: string): st
   return textOf(lines.flatMap((line, index) => (index === first ? added : isLineOf(line, user) ? [] : line)));
 }
 
-/** The file without the user, and whether it was in. */
+/** The file without the user, and whether it was in. Throws a `PasswordFileError` when the file is not UTF-8. */
 export function deleteUser(
   fileText: string,
   user: string,
