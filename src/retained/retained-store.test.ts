@@ -422,7 +422,11 @@ describe("RetainedStore", () => {
             bench.set(text, "");
             model.delete(text);
           } else if (what === "commit") bench.commit();
-          else assert.deepEqual(bench.read(text, number).sort(), expected(text).sort());
+          else {
+            const wanted = expected(text).sort();
+            assert.deepEqual(bench.read(text, number).sort(), wanted);
+            assert.ok(bench.retained.mayHave(text) || wanted.length === 0, text);
+          }
           assert.equal(bench.retained.count, model.size);
         }
         bench.commit();
@@ -435,6 +439,16 @@ describe("RetainedStore", () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it("tells without a walk that nothing matches, by the levels before the first wildcard", () => {
+    const bench = new Bench();
+    assert.deepEqual([bench.retained.mayHave("a"), bench.retained.mayHave("a/#")], [false, false]);
+    for (const topic of ["a/b", "a/c/d", "e"]) bench.set(topic, "x");
+    const none = ["x", "x/+", "a/x/#", "a/x", "a/", "/a", "$a/#"];
+    for (const filter of none) assert.equal(bench.retained.mayHave(filter), false, filter);
+    for (const filter of ["#", "+", "e", "a/+/x", "a/b", "a/c/d", "a/#", "e/#"])
+      assert.equal(bench.retained.mayHave(filter), true, filter);
   });
 
   it("reads each untouched message exactly once while others come and go", () => {

@@ -15,7 +15,7 @@ import { type MessageMaker, RetainedCursor } from "./retained-cursor.ts";
 import { RetainedPages } from "./retained-pages.ts";
 import { RetainedRecords, type TopicName } from "./retained-records.ts";
 import { NONE, TopicTree } from "./topic-tree.ts";
-import { END, TopicWalk } from "./topic-walk.ts";
+import { END, mayMatch, TopicWalk } from "./topic-walk.ts";
 
 /** What a topic takes in the tree, in bytes, roughly. */
 const TREE_WEIGHT = 110;
@@ -139,6 +139,11 @@ export class RetainedStore implements CommitParticipant, MessageMaker {
     message.unsettled++;
     this.waiting.push(message);
     return message;
+  }
+
+  /** False when nothing that matches the filter is retained; true when there may be something. */
+  mayHave(filter: string): boolean {
+    return mayMatch(this.tree, filter);
   }
 
   /**

@@ -114,6 +114,23 @@ export class TopicWalk {
   }
 }
 
+/**
+ * False when the levels of a filter before its first wildcard say that it matches no topic: that costs much less than a
+ * walk, and is so for most of the filters of most clients.
+ */
+export function mayMatch(tree: TopicTree, filter: string): boolean {
+  let branch: Branch = tree.root;
+  for (let start = 0; typeof branch !== "number"; ) {
+    const slash = filter.indexOf("/", start);
+    const word = slash === -1 ? filter.slice(start) : filter.slice(start, slash);
+    if (word === "+" || word === "#") return true;
+    branch = branch.get(word);
+    if (slash === -1) break;
+    start = slash + 1;
+  }
+  return branch !== NONE;
+}
+
 function branchesOf(node: TopicNode): Iterator<Branch> {
   return node.children !== null ? node.children.values() : laterBranchesOf(node);
 }

@@ -6,6 +6,7 @@ import { parseTopicFilter } from "../mqtt/topic-filter.ts";
 import type { ChainResult } from "../plugin/answer.ts";
 import type { TopicRequest, TopicRequestM5 } from "../plugin/hook.ts";
 import type { HookProperties, UserProperty } from "../plugin/properties.ts";
+import type { RetainedSource } from "../queue/receiver.ts";
 import type { Subscriber } from "../registry/subscriber.ts";
 import type { SubscriptionOptions } from "../routing/destination.ts";
 import { subscriptionOptions } from "../routing/subscription-options.ts";
@@ -144,14 +145,14 @@ function subscribed(
     const properties = { reasonString, userProperties };
     session.sendPacket({ kind: "suback", packetId: packet.packetId, reasonCodes: codes, properties });
     services.counters.increment(Metric.mqtt_suback_sent_v4 + session.v5);
-    if (retained.length === 0) return;
-    subscriber.queue.addRetained(
-      retained.map(({ filter, options: { qos, identifier, noLocal } }) => {
-        const notBy = noLocal ? subscriber.id.clientId : null;
-        const cursor = session.mountpoint.retained.read(filter, notBy);
-        return { qos, identifier, next: (limit, into) => cursor.next(limit, into) };
-      }),
-    );
+    const sources: RetainedSource[] = [];
+    for (const { filter, options } of retained) {
+      if (!session.mountpoint.retained.mayHave(filter)) continue;
+      const { qos, identifier, noLocal } = options;
+      const cursor = session.mountpoint.retained.read(filter, noLocal ? subscriber.id.clientId : null);
+      sources.push({ qos, identifier, next: (limit, into) => cursor.next(limit, into) });
+    }
+    if (sources.length > 0) subscriber.queue.addRetained(sources);
   });
 }
 
