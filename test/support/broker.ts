@@ -118,9 +118,14 @@ class RunningBroker implements Broker {
 
   /** Ours is ready when all of its listeners are open. */
   async #ready(child: ChildProcess): Promise<void> {
-    await portOpen(this.port, child, this.#options.startDeadlineMs ?? 30_000);
+    const deadlineMs = this.#options.startDeadlineMs ?? 30_000;
+    const end = performance.now() + deadlineMs;
+    await portOpen(this.port, child, deadlineMs);
     if (this.kind !== "vernemq") return;
-    while ((await askInfo(this.directories.run))?.state === "starting") await delay(5);
+    while ((await askInfo(this.directories.run))?.state === "starting") {
+      if (performance.now() > end) throw new Error(`it is still starting after ${deadlineMs} ms`);
+      await delay(5);
+    }
     if (child.exitCode !== null) throw new Error(`it ended with status ${child.exitCode} while it started`);
   }
 
